@@ -1,0 +1,42 @@
+package scale
+
+import "time"
+
+// Action is hold or scale.
+type Action string
+
+// The two actions.
+const (
+	Hold  Action = "hold"
+	Scale Action = "scale"
+)
+
+// Decision is what the rails allow.
+type Decision struct {
+	Action    Action    `json:"action"`
+	Direction Direction `json:"direction"`
+	From      Capacity  `json:"from"`
+	// To equals From when the decision is to hold.
+	To Capacity `json:"to"`
+	// Reason is the code of the rail that made the decision what it is, or the code of the winning reason.
+	Reason string `json:"reason"`
+	// Act is true when the decision is to be carried out: it scales and the pool enforces.
+	Act         bool         `json:"act"`
+	Adjustments []Adjustment `json:"adjustments,omitempty"`
+	// Recommendations and Capacities are the histories as they are after this decision.
+	Recommendations []Recommendation `json:"recommendations,omitempty"`
+	Capacities      []Recommendation `json:"capacities,omitempty"`
+}
+
+// Adjustment is what one rail did to the number on its way.
+type Adjustment struct {
+	// Rail is the rail's name, Code its reason: stable, in snake case.
+	Rail   string `json:"rail"`
+	Code   string `json:"code"`
+	Before int    `json:"before"`
+	After  int    `json:"after"`
+	// Until is when the rail lets go, zero if that depends on something else than time.
+	Until time.Time `json:"until"`
+	// Detail names the signal, class or order concerned.
+	Detail string `json:"detail,omitempty"`
+}

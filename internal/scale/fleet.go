@@ -1,0 +1,31 @@
+package scale
+
+import "time"
+
+// Change is one write to a scale set: capacity, mix or both, and nothing else of it.
+type Change struct {
+	// Capacity and Mix are nil when they are left alone.
+	Capacity *int
+	Mix      *Mix
+	// ETag makes the write conditional; a change without one is refused before it is sent.
+	ETag string
+}
+
+// Accepted is what ARM answered to a change that it took.
+type Accepted struct {
+	// Token resumes the operation in another process; empty when the operation had ended with the answer.
+	Token string
+	// Done is true when the operation had ended with the answer.
+	Done bool
+	// PollAfter is how long to wait before asking about it.
+	PollAfter time.Duration
+}
+
+// Progress is how far an operation has come.
+type Progress struct {
+	Done bool
+	// Failure is nil while the operation goes on and when it succeeded.
+	Failure *FleetError
+	// PollAfter is how long to wait before asking again.
+	PollAfter time.Duration
+}
