@@ -1,0 +1,157 @@
+package metric_test
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trimtab/internal/metric"
+	"trimtab/internal/scale"
+)
+
+// surrogate finds what the decoder refuses and encoding/json repairs.
+var surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+
+// FuzzDecode never panics, accounts for every element, and agrees with the reference decoder.
+func FuzzDecode(f *testing.F) {
+	files, err := filepath.Glob("testdata/events/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(body)
+	}
+	for _, body := range []string{
+		`{"records":[` + platform() + `,null,` + exported() + `,` + own() + `]}`,
+		`[{"records":[` + platform("count", "0") + `]},` + exported("Average", `"NaN"`) + `]`,
+		own("dimensions", `{"b":"1","A":"x,=\\"}`, "unit", `"Count"`, "grain", `"P1DT1.5H"`) + "\n" + own("time", "1777885390.25"),
+		own("time", `"Mon, 04 May 2026 09:07:30 GMT"`), own("time", `"2021-02-04T07: 45: 44.58"`), own("count", "3", "total", "1e3", "value", "null"),
+		platform("resourceId", `"/A/"`, "RESOURCEID", `"/b"`), "\xef\xbb\xbf[]", "\x1f\x8b\x08", "cpu value=1",
+	} {
+		f.Add([]byte(body))
+	}
+	d := metric.NewDecoder()
+	f.Fuzz(func(t *testing.T, body []byte) { compare(t, d, body) })
+}
+
+// FuzzElements builds elements out of what makes a difference, for bytes alone rarely do.
+func FuzzElements(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		choices := make([]byte, 40)
+		for i := range choices {
+			choices[i] = byte(random.Uint32())
+		}
+		f.Add(choices)
+	}
+	d := metric.NewDecoder()
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		next := func(n int) int {
+			if len(choices) == 0 {
+				return 0
+			}
+			c := int(choices[0])
+			choices = choices[1:]
+			return c % n
+		}
+		starts := []string{platform(), exported(), own(), `{"records":[` + platform() + `]}`, `{}`}
+		body := ""
+		for len(choices) > 0 && len(body) < 10_000 {
+			element := starts[next(len(starts))]
+			for range next(4) {
+				name, value := elementNames[next(len(elementNames))], elementValues[next(len(elementValues))]
+				member := `"` + name + `":` + value
+				if at := regexp.MustCompile(`"` + name + `":("[^"]*"|[^,}"]*)`).FindStringIndex(element); at != nil && next(4) > 0 {
+					element = element[:at[0]] + member + element[at[1]:]
+				} else if element == "{}" {
+					element = "{" + member + "}"
+				} else {
+					element = element[:len(element)-1] + "," + member + "}"
+				}
+			}
+			if body != "" {
+				body += []string{"\n", ",", " "}[next(3)]
+			}
+			body += element
+		}
+		switch next(3) {
+		case 0:
+			body = "[" + body + "]"
+		case 1:
+			body = `{"records":[` + body + `]}`
+		}
+		compare(t, d, []byte(body))
+	})
+}
+
+var (
+	elementNames = []string{
+		"count", "total", "minimum", "maximum", "average", "Average", "resourceId", "RESOURCEID", "time", "metricName", "timeGrain", "unit",
+		"dimension", "dimensions", "trimtab", "resource", "metric", "value", "grain", "records", "specversion", "category", "PartitionId", "x",
+	}
+	elementValues = []string{
+		"0", "1", "-1", "2.5", "1e400", `"7"`, `"NaN"`, `""`, "null", "true", "{}", "[]", `{"B":"2","a":"1,="}`, `{"a":1}`, `"/A/b/"`, `"\u0041"`,
+		`"PT1M"`, `"P1DT0.5H"`, `"P1M"`, `"2026-05-04T09:03:10.5+02:00"`, `"2026-05-04 09:03:10"`, `"01/02/2026 10:00:00"`, "1777885390", `"1777885390250"`,
+		`"Mon, 04 May 2026 09:07:30 GMT"`, `"2021-02-04T07: 45: 44"`, "[null,5,{}]", `"a\nb"`, "9007199254740993",
+	}
+)
+
+// compare decodes a body and holds the result to its rules and to the reference decoder.
+func compare(t *testing.T, d *metric.Decoder, body []byte) {
+	samples, rejected := d.Decode(body, scale.Source{})
+	var got []decoded
+	seen := map[int]bool{}
+	for _, s := range samples {
+		if seen[s.Source.Element] {
+			t.Fatalf("element %d twice", s.Source.Element)
+		}
+		seen[s.Source.Element] = true
+		got = append(got, readable(s))
+	}
+	var refused []int
+	whole := false
+	for _, r := range rejected {
+		if seen[r.Element] {
+			t.Fatalf("element %d twice", r.Element)
+		}
+		seen[r.Element] = true
+		whole = whole || r.Element == metric.WholeBody
+		refused = append(refused, r.Element)
+		if r.Reason == "" || r.Detail == "" || !utf8.ValidString(r.Detail) {
+			t.Fatalf("a rejection without words: %+v", r)
+		}
+	}
+	if whole && len(seen) > 1 {
+		t.Fatalf("the whole body and %d elements", len(seen)-1)
+	}
+	for i := range seen {
+		if !whole && (i < 0 || i >= len(seen)) {
+			t.Fatalf("element %d of %d", i, len(seen))
+		}
+	}
+	if !utf8.Valid(body) || surrogate.Match(body) {
+		return
+	}
+	wantSamples, wantRefused, wantWhole := referenceDecode(body)
+	if whole != wantWhole {
+		t.Fatalf("whole body refused: %t, reference %t; %+v", whole, wantWhole, rejected)
+	}
+	if whole {
+		return
+	}
+	if diff := cmp.Diff(wantSamples, got); diff != "" {
+		t.Errorf("samples (-reference +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantRefused, refused); diff != "" {
+		t.Errorf("refused (-reference +got):\n%s%+v", diff, rejected)
+	}
+}

@@ -1,0 +1,98 @@
+package metric_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trimtab/internal/metric"
+	"trimtab/internal/scale"
+)
+
+var updateGolden = flag.Bool("update", false, "rewrite the golden files; a person must then read the difference")
+
+// decoded is how the golden files and the tests write a sample.
+type decoded struct {
+	Element    int                `json:"element"`
+	Resource   string             `json:"resource"`
+	Metric     string             `json:"metric"`
+	Dimensions string             `json:"dimensions,omitempty"`
+	At         time.Time          `json:"at"`
+	Grain      string             `json:"grain"`
+	Unit       string             `json:"unit,omitempty"`
+	Stats      map[string]float64 `json:"stats"`
+}
+
+func readable(s scale.Sample) decoded {
+	stats := map[string]float64{}
+	for _, f := range []struct {
+		has   scale.Has
+		name  string
+		value float64
+	}{
+		{scale.HasAverage, "average", s.Average},
+		{scale.HasMinimum, "minimum", s.Minimum},
+		{scale.HasMaximum, "maximum", s.Maximum},
+		{scale.HasTotal, "total", s.Total},
+		{scale.HasCount, "count", s.Count},
+	} {
+		if s.Has&f.has != 0 {
+			stats[f.name] = f.value
+		}
+	}
+	return decoded{
+		Element: s.Source.Element, Resource: s.Resource, Metric: s.Metric, Dimensions: s.Dimensions,
+		At: s.At, Grain: s.Grain.String(), Unit: s.Unit, Stats: stats,
+	}
+}
+
+// TestRealBodies decodes bodies that were captured or documented by others (testdata/events/NOTICE).
+func TestRealBodies(t *testing.T) {
+	files, err := filepath.Glob("testdata/events/*.json")
+	if err != nil || len(files) != 18 {
+		t.Fatalf("%d bodies, %v", len(files), err)
+	}
+	d := metric.NewDecoder()
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			body, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			samples, rejected := d.Decode(body, scale.Source{})
+			var got bytes.Buffer
+			lines := json.NewEncoder(&got)
+			lines.SetEscapeHTML(false)
+			for _, s := range samples {
+				if err := lines.Encode(readable(s)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, r := range rejected {
+				if err := lines.Encode(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden := strings.TrimSuffix(file, ".json") + ".golden"
+			if *updateGolden {
+				if err := os.WriteFile(golden, got.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
