@@ -1,0 +1,269 @@
+package guard
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"trimtab/internal/scale"
+)
+
+// limits keeps the number within the pool's own range.
+func limits(w *walk) {
+	l := w.view.Rails.Limits
+	switch {
+	case w.number < l.Min:
+		w.set("limits", "limit_min", l.Min, time.Time{}, "")
+	case w.number > l.Max:
+		w.set("limits", "limit_max", l.Max, time.Time{}, "")
+	}
+}
+
+// platform keeps the number within what the platform allows this set. A range whose lower end the platform forbids
+// leaves no number that is right: hold.
+func platform(w *walk) {
+	f := w.view.Facts
+	if f.PlatformMax <= 0 || w.number <= f.PlatformMax {
+		return
+	}
+	if f.PlatformMax < w.view.Rails.Limits.Min {
+		w.set("platform", "platform_below_min", w.from, time.Time{}, f.PlatformMaxRule)
+		w.halted = true
+		return
+	}
+	w.set("platform", "platform_max", f.PlatformMax, time.Time{}, f.PlatformMaxRule)
+}
+
+// pause stops one direction, as an operator ordered.
+func pause(w *walk) {
+	o, now := w.view.Orders, w.view.Now
+	switch {
+	case w.number > w.from && o.PauseGrow.Holds(now):
+		w.set("pause", "paused_grow", w.from, o.PauseGrow.Until, o.PauseGrow.Reason)
+	case w.number < w.from && o.PauseShrink.Holds(now):
+		w.set("pause", "paused_shrink", w.from, o.PauseShrink.Until, o.PauseShrink.Reason)
+	}
+}
+
+// signals lets no pool shrink while a signal of its is missing, stale or partial, or a reason is in doubt: what is not
+// known agrees to nothing. Growth does not wait for it.
+func signals(w *walk) {
+	if w.pinned || w.number >= w.from {
+		return
+	}
+	if code, names := doubtful(w.view); code != "" {
+		w.set("signals", code, w.from, time.Time{}, strings.Join(names, ","))
+		return
+	}
+	if w.proposal.Doubt {
+		w.set("signals", "reason_unknown", w.from, time.Time{}, strings.Join(doubters(w.proposal), ","))
+	}
+}
+
+// doubtful names the signals in the worst state that occurs, with that state's code.
+func doubtful(v *scale.View) (code string, names []string) {
+	for _, s := range []struct {
+		state scale.SignalState
+		code  string
+	}{
+		{scale.SignalMissing, "signal_missing"}, {scale.SignalStale, "signal_stale"}, {scale.SignalPartial, "signal_partial"},
+	} {
+		for name, signal := range v.Signals {
+			if signal.State == s.state {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			slices.Sort(names)
+			return s.code, names
+		}
+	}
+	for name, signal := range v.Signals {
+		if signal.State != scale.SignalFresh {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		return "signal_unknown", names
+	}
+	return "", nil
+}
+
+// doubters names the reasons in doubt.
+func doubters(p *scale.Proposal) (names []string) {
+	for _, r := range p.Reasons {
+		if r.State == scale.ReasonUnknown || r.State == scale.ReasonFault {
+			names = append(names, strings.TrimSuffix(r.Code+":"+r.Name, ":"))
+		}
+	}
+	return names
+}
+
+// stabilise remembers the recommendation and lets the pool shrink only to the highest of the window.
+func stabilise(w *walk) {
+	w.recommend(w.number)
+	if w.pinned || w.number >= w.from {
+		return
+	}
+	horizon := w.view.Now.Add(-seconds(w.view.Rails.StabilisationSeconds))
+	highest, until := w.number, time.Time{}
+	for i, r := range w.recommendations {
+		ended := i+1 < len(w.recommendations) && !w.recommendations[i+1].At.After(horizon)
+		if ended || r.Instances <= highest {
+			continue
+		}
+		highest = r.Instances
+		if i+1 < len(w.recommendations) {
+			until = w.recommendations[i+1].At.Add(seconds(w.view.Rails.StabilisationSeconds))
+		}
+	}
+	w.set("stabilisation", "stabilisation", min(highest, w.from), until, "")
+}
+
+// step bounds the movement within a window of time: growth against the lowest count of the window, shrink against the
+// highest.
+func step(w *walk) {
+	if w.pinned || w.number == w.from {
+		return
+	}
+	v := w.view
+	if w.number > w.from {
+		s := v.Rails.GrowStep
+		if s == (scale.Step{}) {
+			return
+		}
+		start := w.from
+		for _, c := range since(w.capacities, v.Now.Add(-seconds(s.WindowSeconds))) {
+			start = min(start, c.Instances)
+		}
+		if most := max(w.from, start+reach(s, start)); w.number > most {
+			w.set("step", "step_grow", most, time.Time{}, "")
+		}
+		return
+	}
+	s := v.Rails.ShrinkStep
+	if s == (scale.Step{}) {
+		return
+	}
+	start := w.from
+	for _, c := range since(w.capacities, v.Now.Add(-seconds(s.WindowSeconds))) {
+		start = max(start, c.Instances)
+	}
+	if least := min(w.from, start-reach(s, start)); w.number < least {
+		w.set("step", "step_shrink", least, time.Time{}, "")
+	}
+}
+
+// reach is how far a step goes from a count: the larger of its two measures, a share rounded up.
+func reach(s scale.Step, start int) int {
+	return max(s.Instances, (s.Percent*start+99)/100)
+}
+
+// cooldown lets a direction rest after a change. Growth never waits for a shrink; a shrink waits for both.
+func cooldown(w *walk) {
+	if w.pinned || w.number == w.from {
+		return
+	}
+	m, c, now := w.view.Memory, w.view.Rails.Cooldown, w.view.Now
+	if w.number > w.from {
+		if until := m.GrownAt.Add(seconds(c.GrowSeconds)); !m.GrownAt.IsZero() && now.Before(until) {
+			w.set("cooldown", "cooldown_grow", w.from, until, "")
+		}
+		return
+	}
+	last := m.ShrunkAt
+	if m.GrownAt.After(last) {
+		last = m.GrownAt
+	}
+	if until := last.Add(seconds(c.ShrinkSeconds)); !last.IsZero() && now.Before(until) {
+		w.set("cooldown", "cooldown_shrink", w.from, until, "")
+	}
+}
+
+// backOff obeys what failures forbid for a while. A failure to get Spot machines holds back only a set that makes
+// nothing else.
+func backOff(w *walk) {
+	direction := scale.Grow
+	switch {
+	case w.number == w.from:
+		return
+	case w.number < w.from:
+		direction = scale.Shrink
+	}
+	if b, ok := forbids(w.view, direction); ok {
+		w.set("back_off", "back_off_"+string(b.Class), w.from, b.Until, b.Code)
+	}
+}
+
+// forbids finds the longest back-off in force against a direction.
+func forbids(v *scale.View, direction scale.Direction) (longest scale.BackOff, found bool) {
+	for _, b := range v.Memory.BackOffs {
+		spotOnly := b.Class == scale.ClassNoSpot || b.Class == scale.ClassQuotaSpot || b.Class == scale.ClassSpotPrice
+		switch {
+		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction:
+		case spotOnly && (v.Facts.Mix != nil || !v.Facts.Spot):
+		case !found || b.Until.After(longest.Until):
+			longest, found = b, true
+		}
+	}
+	return longest, found
+}
+
+// inFlight lets one change at a time be under way.
+func inFlight(w *walk) {
+	if w.view.Memory.InFlight != nil && w.number != w.from {
+		w.set("in_flight", "in_flight", w.from, time.Time{}, "")
+	}
+}
+
+// edge brings a number that still moves into the limits: a step from outside them would else end outside them.
+func edge(w *walk) {
+	if w.number == w.from || w.halted {
+		return
+	}
+	limits(w)
+	if f := w.view.Facts; f.PlatformMax > 0 && w.number > f.PlatformMax {
+		w.set("platform", "platform_max", f.PlatformMax, time.Time{}, f.PlatformMaxRule)
+	}
+}
+
+// mix is the split that goes with the number: the policy's blend where the set has a mix and nothing forbids the
+// change, else the set's own.
+func (w *walk) mix() *scale.Mix {
+	v, own := w.view, w.view.Facts.Mix
+	blend := w.proposal.Blend
+	if blend == nil || w.proposal.Fault != "" {
+		return own
+	}
+	note := func(code string, until time.Time) *scale.Mix {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until,
+		})
+		return own
+	}
+	if own == nil || v.Orchestration != scale.Flexible || !v.Facts.Spot {
+		return note("mix_unsupported", time.Time{})
+	}
+	want := blend.Mix.For(w.number, blend.Rounding)
+	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
+		return note("mix_out_of_range", time.Time{})
+	}
+	if want == *own {
+		return own
+	}
+	if v.Memory.InFlight != nil {
+		return note("in_flight", time.Time{})
+	}
+	if w.number == w.from {
+		// A change of the mix alone rests like a change of the number.
+		until := v.Memory.RemixedAt.Add(seconds(v.Rails.Cooldown.MixSeconds))
+		if !v.Memory.RemixedAt.IsZero() && v.Now.Before(until) {
+			return note("cooldown_mix", until)
+		}
+		if b, ok := forbids(v, scale.Remix); ok {
+			return note("back_off_"+string(b.Class), b.Until)
+		}
+	}
+	return &want
+}
