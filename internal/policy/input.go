@@ -1,0 +1,226 @@
+package policy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"trimtab/internal/scale"
+)
+
+// The keys of the policy input, policies/schemas/input/schema.json. Terms are shared between inputs: they never change.
+var (
+	keyVersion, keyNow, keyPool, keyLimits      = key("version"), key("now"), key("pool"), key("limits")
+	keyCapacity, keySignals, keySchedules       = key("capacity"), key("signals"), key("schedules")
+	keySettings, keyUnix, keyName, keyPolicy    = key("settings"), key("unix_seconds"), key("name"), key("policy")
+	keyMode, keyLabels, keyMin, keyMax          = key("mode"), key("labels"), key("min"), key("max")
+	keyDefault, keyKnown, keyInstances, keyAge  = key("default"), key("known"), key("instances"), key("age_seconds")
+	keyMix, keyInFlight, keyBase, keyPercent    = key("mix"), key("in_flight"), key("base"), key("regular_percent")
+	keyState, keyUnit, keyHasValue, keyValue    = key("state"), key("unit"), key("has_value"), key("value_milli")
+	keyAverage, keyMinimum, keyMaximum, keySum  = key("average_milli"), key("minimum_milli"), key("maximum_milli"), key("total_milli")
+	keyCount, keyLast, keyHasDemand, keyDemand  = key("count_milli"), key("last_milli"), key("has_demand"), key("demand_milli")
+	keyBuckets, keyExpected, keyActive, keyLeft = key("buckets"), key("expected"), key("active"), key("seconds_left")
+
+	version = ast.IntNumberTerm(scale.ViewVersion)
+	nothing = ast.NullTerm()
+)
+
+func key(s string) *ast.Term { return ast.StringTerm(s) }
+
+// terms are the parts of inputs that are the same for every decision of a pool.
+type terms struct {
+	pools map[string]poolTerms
+	// names holds terms for the strings that inputs repeat: names of signals and schedules, states, units.
+	names map[string]*ast.Term
+}
+
+// poolTerms are one pool's, with what they were made from: a view may come from an entry of another time.
+type poolTerms struct {
+	definition             scale.Pool
+	head, limits, settings *ast.Term
+}
+
+func readyTerms(pools []scale.Pool) (terms, error) {
+	t := terms{pools: make(map[string]poolTerms, len(pools)), names: map[string]*ast.Term{}}
+	for _, s := range []scale.SignalState{scale.SignalFresh, scale.SignalPartial, scale.SignalStale, scale.SignalMissing} {
+		t.names[string(s)] = ast.StringTerm(string(s))
+	}
+	// Pools that share their settings share the term.
+	settings := map[string]*ast.Term{}
+	for _, p := range pools {
+		s, ok := settings[string(p.Settings)]
+		if !ok {
+			var err error
+			if s, err = settingsTerm(p.Settings); err != nil {
+				return t, fmt.Errorf("pool %s: %w", p.Name, err)
+			}
+			settings[string(p.Settings)] = s
+		}
+		t.pools[p.Name] = poolTerms{
+			definition: p, head: headTerm(p.Name, p.Policy, p.Mode, p.Labels), limits: limitsTerm(p.Rails.Limits), settings: s,
+		}
+		for _, s := range p.Signals {
+			t.names[s.Name], t.names[s.Unit] = ast.StringTerm(s.Name), ast.StringTerm(s.Unit)
+		}
+		for _, s := range p.Schedules {
+			t.names[s.Name] = ast.StringTerm(s.Name)
+		}
+	}
+	return t, nil
+}
+
+func (t terms) name(s string) *ast.Term {
+	if term, ok := t.names[s]; ok {
+		return term
+	}
+	return ast.StringTerm(s)
+}
+
+// input is the document that a policy sees. It is built by hand, of whole numbers and ready parts: conversion would
+// cost more than the decision (facts: opa 3.2).
+func (t terms) input(v *scale.View) (ast.Value, error) {
+	ready, ok := t.pools[v.Pool]
+	same := ok && ready.definition.Policy == v.Policy && ready.definition.Mode == v.Mode
+	if !same || !maps.Equal(ready.definition.Labels, v.Labels) {
+		ready.head = headTerm(v.Pool, v.Policy, v.Mode, v.Labels)
+	}
+	if !ok || ready.definition.Rails.Limits != v.Rails.Limits {
+		ready.limits = limitsTerm(v.Rails.Limits)
+	}
+	if !ok || !bytes.Equal(ready.definition.Settings, v.Settings) {
+		var err error
+		if ready.settings, err = settingsTerm(v.Settings); err != nil {
+			return nil, fmt.Errorf("view of %s: %w", v.Pool, err)
+		}
+	}
+	return ast.NewObject(
+		ast.Item(keyVersion, version),
+		ast.Item(keyNow, ast.ObjectTerm(ast.Item(keyUnix, whole(v.Now.Unix())))),
+		ast.Item(keyPool, ready.head),
+		ast.Item(keyLimits, ready.limits),
+		ast.Item(keyCapacity, capacityTerm(v)),
+		ast.Item(keySignals, t.signals(v.Signals)),
+		ast.Item(keySchedules, t.schedules(v.Schedules, v.Now)),
+		ast.Item(keySettings, ready.settings),
+	), nil
+}
+
+func headTerm(name, policy string, mode scale.Mode, labels map[string]string) *ast.Term {
+	items := make([][2]*ast.Term, 0, len(labels))
+	for k, v := range labels {
+		items = append(items, ast.Item(ast.StringTerm(k), ast.StringTerm(v)))
+	}
+	return ast.ObjectTerm(
+		ast.Item(keyName, ast.StringTerm(name)),
+		ast.Item(keyPolicy, ast.StringTerm(policy)),
+		ast.Item(keyMode, ast.StringTerm(string(mode))),
+		ast.Item(keyLabels, ast.ObjectTerm(items...)),
+	)
+}
+
+func limitsTerm(l scale.Limits) *ast.Term {
+	return ast.ObjectTerm(
+		ast.Item(keyMin, whole(int64(l.Min))),
+		ast.Item(keyMax, whole(int64(l.Max))),
+		ast.Item(keyDefault, whole(int64(l.Default))),
+	)
+}
+
+func settingsTerm(raw json.RawMessage) (*ast.Term, error) {
+	if len(raw) == 0 {
+		return ast.ObjectTerm(), nil
+	}
+	v, err := ast.ValueFromReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("read settings: %w", err)
+	}
+	return ast.NewTerm(v), nil
+}
+
+// capacityTerm gives the nominal count as it was read, also while a change is in flight: the rails count that one.
+func capacityTerm(v *scale.View) *ast.Term {
+	known, instances, age, mix, inFlight := false, 0, int64(0), nothing, nothing
+	if v.Facts.Known() {
+		age = max(0, int64(v.Now.Sub(v.Facts.ReadAt)/time.Second))
+		known = v.FactsMaxAgeSeconds <= 0 || age <= int64(v.FactsMaxAgeSeconds)
+	}
+	if known {
+		instances = v.Facts.Capacity
+		if m := v.Facts.Mix; m != nil {
+			mix = ast.ObjectTerm(ast.Item(keyBase, whole(int64(m.Base))), ast.Item(keyPercent, whole(int64(m.RegularPercent))))
+		}
+	}
+	if c := v.Memory.InFlight; c != nil {
+		inFlight = whole(int64(c.Instances))
+	}
+	return ast.ObjectTerm(
+		ast.Item(keyKnown, ast.InternedTerm(known)),
+		ast.Item(keyInstances, whole(int64(instances))),
+		ast.Item(keyAge, whole(age)),
+		ast.Item(keyMix, mix),
+		ast.Item(keyInFlight, inFlight),
+	)
+}
+
+func (t terms) signals(signals map[string]scale.SignalView) *ast.Term {
+	items := make([][2]*ast.Term, 0, len(signals))
+	for name, s := range signals {
+		items = append(items, ast.Item(t.name(name), t.signal(&s)))
+	}
+	return ast.ObjectTerm(items...)
+}
+
+// signal leaves out what was not measured: absence is not zero.
+func (t terms) signal(s *scale.SignalView) *ast.Term {
+	var room [15][2]*ast.Term
+	items := append(room[:0],
+		ast.Item(keyState, t.name(string(s.State))),
+		ast.Item(keyUnit, t.name(s.Unit)),
+		ast.Item(keyHasValue, ast.InternedTerm(s.HasValue)),
+		ast.Item(keyHasDemand, ast.InternedTerm(s.HasDemand)),
+		ast.Item(keyAge, whole(int64(s.AgeSeconds))),
+		ast.Item(keyBuckets, whole(int64(s.Buckets))),
+		ast.Item(keyExpected, whole(int64(s.Expected))),
+	)
+	if s.State == scale.SignalMissing {
+		return ast.ObjectTerm(items...)
+	}
+	for _, m := range [...]struct {
+		has   bool
+		key   *ast.Term
+		value scale.Milli
+	}{
+		{s.HasValue, keyValue, s.Value},
+		{s.HasDemand, keyDemand, s.Demand},
+		{s.Has&scale.HasAverage != 0, keyAverage, s.Average},
+		{s.Has&scale.HasMinimum != 0, keyMinimum, s.Minimum},
+		{s.Has&scale.HasMaximum != 0, keyMaximum, s.Maximum},
+		{s.Has&scale.HasTotal != 0, keySum, s.Total},
+		{s.Has&scale.HasCount != 0, keyCount, s.Count},
+		{true, keyLast, s.Last},
+	} {
+		if m.has {
+			items = append(items, ast.Item(m.key, whole(int64(m.value))))
+		}
+	}
+	return ast.ObjectTerm(items...)
+}
+
+func (t terms) schedules(schedules map[string]scale.ScheduleView, now time.Time) *ast.Term {
+	items := make([][2]*ast.Term, 0, len(schedules))
+	for name, s := range schedules {
+		left := nothing
+		if !s.NextAt.IsZero() {
+			left = whole(int64(s.NextAt.Sub(now) / time.Second))
+		}
+		items = append(items, ast.Item(t.name(name), ast.ObjectTerm(
+			ast.Item(keyActive, ast.InternedTerm(s.Active)), ast.Item(keyLeft, left))))
+	}
+	return ast.ObjectTerm(items...)
+}
+
+func whole(i int64) *ast.Term { return ast.IntNumberTerm(int(i)) }
