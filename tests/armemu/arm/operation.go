@@ -1,0 +1,147 @@
+package arm
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// operation is a long-running operation and, after its end, its record.
+type operation struct {
+	name               string
+	set                *set
+	left               int // polls that still answer InProgress
+	readyAt            time.Time
+	final              Plan
+	status             string // empty while it runs
+	code, message      string
+	startedAt, endedAt time.Time
+}
+
+// change is what a PATCH, or somebody else's, asks of a set.
+type change struct {
+	capacity *int
+	// mixGiven is true when the document names the policy, null included: null takes it away (facts: VMSS 1.1).
+	mixGiven bool
+	mix      *Mix
+	size     string
+}
+
+// begin applies a change: the counter moves at once, machines follow with time, and whatever was under way is preempted
+// (facts: VMSS 1.4, 2.1).
+func (w *world) begin(s *set, c change, now time.Time) *operation {
+	if o := s.current; o != nil {
+		o.final = Plan{
+			Status: stateCanceled, Code: "OperationPreempted",
+			Message: "Operation execution has been preempted by a more recent operation.",
+		}
+		w.end(o, now)
+	}
+	plan := Plan{Polls: w.cfg.Polls}
+	if len(s.plans) > 0 {
+		plan, s.plans = s.plans[0], s.plans[1:]
+	}
+	if plan.Status == "" {
+		plan.Status = stateSucceeded
+	}
+	s.generation++
+	if c.size != "" {
+		s.Size = c.size
+	}
+	if c.mixGiven {
+		s.mix = c.mix
+	}
+	if c.capacity != nil {
+		w.resize(s, *c.capacity, plan, now)
+	}
+	w.serial++
+	o := &operation{
+		name: fmt.Sprintf("%08x-0000-4000-8000-%012x", w.serial, w.serial), set: s, left: plan.Polls, final: plan, startedAt: now,
+		readyAt: now.Add(time.Duration(plan.Seconds) * time.Second),
+	}
+	for _, m := range s.machines {
+		if (m.state == stateCreating || m.state == stateDeleting) && m.settleAt.After(o.readyAt) {
+			o.readyAt = m.settleAt
+		}
+	}
+	s.state, s.current = stateUpdating, o
+	w.ops[o.name] = o
+	if plan.Immediate {
+		s.settle(now)
+		w.end(o, now)
+	}
+	return o
+}
+
+// resize moves the counter to n and makes or takes away the difference to the counter, not to the machines: that is how
+// a set drifts (facts: VMSS 0.2).
+func (w *world) resize(s *set, n int, plan Plan, now time.Time) {
+	d := n - s.nominal
+	s.nominal = n
+	if d < 0 {
+		s.shrink(-d, now.Add(time.Duration(w.cfg.DeleteSeconds)*time.Second))
+		return
+	}
+	bad := 0
+	if plan.Status == stateFailed {
+		bad = max(d-plan.Created, 0)
+	}
+	boot := w.cfg.BootSeconds
+	if s.BootSeconds != nil {
+		boot = *s.BootSeconds
+	}
+	s.grow(d, now, now.Add(time.Duration(boot)*time.Second), bad)
+	s.settle(now)
+}
+
+func (w *world) end(o *operation, now time.Time) {
+	if o.status != "" {
+		return
+	}
+	o.left, o.status, o.code, o.message, o.endedAt = 0, o.final.Status, o.final.Code, o.final.Message, now
+	if o.set.current == o {
+		o.set.current, o.set.state = nil, o.status
+		if o.set.ETagMovesAtEnd {
+			o.set.generation++
+		}
+	}
+}
+
+// poll answers a question about an operation: 404 when its record is gone (facts: VMSS 1.2).
+func (w *world) poll(r call) answer {
+	o := w.ops[r.args["operation"]]
+	if o == nil || !strings.EqualFold(o.set.subscription, r.args["sub"]) {
+		return failure(http.StatusNotFound, "NotFound", "The operation is unknown or its record has expired.")
+	}
+	doc := map[string]any{"name": o.name, "startTime": stamp(o.startedAt)}
+	a := answer{status: http.StatusOK, header: http.Header{}, doc: doc}
+	switch {
+	case o.status == "" && (o.left > 0 || r.now.Before(o.readyAt)):
+		o.left = max(o.left-1, 0)
+		doc["status"] = "InProgress"
+		w.askToWait(a.header)
+		return a
+	case o.status == "":
+		w.end(o, r.now)
+	}
+	doc["status"], doc["endTime"] = o.status, stamp(o.endedAt)
+	if o.code != "" {
+		doc["error"] = map[string]any{"code": o.code, "message": o.message}
+	}
+	return a
+}
+
+func (w *world) askToWait(h http.Header) {
+	if ms := w.cfg.PollAfterMilliseconds; ms > 0 {
+		h.Set("Retry-After-Ms", strconv.Itoa(ms))
+	}
+}
+
+func (o *operation) url(host string) string {
+	return "https://" + host + "/subscriptions/" + o.set.subscription + "/providers/Microsoft.Compute/locations/" +
+		o.set.Location + "/operations/" + o.name + "?p=5a1f&s=c2lnbmVk&api-version=2026-04-01"
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,105 @@
+package arm
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// world is the platform's state. Its methods expect the lock to be held.
+type world struct {
+	mu     sync.Mutex
+	now    func() time.Time
+	cfg    Config
+	sets   map[string]*set // by lower-cased resource ID
+	ops    map[string]*operation
+	faults []*Fault
+	log    []Request
+	tokens map[string]bool
+	serial int
+}
+
+func newWorld(cfg Config, now func() time.Time) (*world, error) {
+	w := &world{now: now, cfg: cfg, sets: map[string]*set{}, ops: map[string]*operation{}, tokens: map[string]bool{}}
+	for i, c := range cfg.Sets {
+		if err := w.add(c); err != nil {
+			return nil, fmt.Errorf("set %d: %w", i, err)
+		}
+	}
+	return w, nil
+}
+
+// add creates a set whose machines are all up.
+func (w *world) add(c SetConfig) error {
+	c = c.withDefaults()
+	id, err := parseSetID(c.ID)
+	if err != nil {
+		return err
+	}
+	if err := c.check(); err != nil {
+		return fmt.Errorf("%s: %w", c.ID, err)
+	}
+	key := strings.ToLower(strings.TrimRight(c.ID, "/"))
+	if w.sets[key] != nil {
+		return fmt.Errorf("%s is there already", c.ID)
+	}
+	s := &set{SetConfig: c, setID: id, nominal: c.Capacity, generation: 1, state: stateSucceeded, mix: c.Mix}
+	now := w.now()
+	s.grow(c.Capacity, now, now, 0)
+	s.settle(now)
+	w.sets[key] = s
+	return nil
+}
+
+// at brings everything up to the present and returns it.
+func (w *world) at() time.Time {
+	now := w.now()
+	for _, s := range w.sets {
+		s.settle(now)
+		if o := s.current; o != nil && o.left == 0 && !now.Before(o.readyAt) {
+			w.end(o, now)
+		}
+	}
+	for name, o := range w.ops {
+		if o.status != "" && now.Sub(o.endedAt) > w.cfg.operationTTL() {
+			delete(w.ops, name)
+		}
+	}
+	return now
+}
+
+// find looks a set up by resource ID or, where that is unambiguous, by name.
+func (w *world) find(ref string) (*set, error) {
+	if s := w.sets[strings.ToLower(strings.TrimRight(ref, "/"))]; s != nil {
+		return s, nil
+	}
+	var found *set
+	for _, s := range w.sets {
+		if strings.EqualFold(s.name, ref) {
+			if found != nil {
+				return nil, fmt.Errorf("several scale sets are named %q", ref)
+			}
+			found = s
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("no scale set %q", ref)
+	}
+	return found, nil
+}
+
+// ordered lists the sets by ID, so that what is listed does not depend on map order.
+func (w *world) ordered() []*set {
+	keys := make([]string, 0, len(w.sets))
+	for k := range w.sets {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	out := make([]*set, len(keys))
+	for i, k := range keys {
+		out[i] = w.sets[k]
+	}
+	return out
+}
