@@ -1,0 +1,55 @@
+package engine
+
+import "trimtab/internal/scale"
+
+// Event is one event of a hub as it arrived.
+type Event struct {
+	Source scale.Source
+	Body   []byte
+}
+
+// Batch is what one invocation brings: events of one partition, in order.
+type Batch struct {
+	// Invocation is the host's name for the delivery, the same for all its retries.
+	Invocation string
+	Events     []Event
+}
+
+// Report is what became of a batch or a sweep. Every event and every sample is in one of its counts.
+type Report struct {
+	Pools []PoolReport
+	// Events arrived; DeadLetters of them were kept because of what could not be understood.
+	Events, DeadLetters int
+	// Samples were decoded; each is counted below, once for each pool that listens to it, or as Unrouted.
+	Samples, Unrouted int
+	Counts
+}
+
+// Counts say what became of samples.
+type Counts struct {
+	// Folded changed a window. Corrected replaced an earlier value of the same point, and are among Folded.
+	Folded, Corrected int
+	// Repeated came with an event that had been folded before.
+	Repeated int
+	// Late were older than the window keeps, Future further ahead of the clock than skew explains, Absent carried no
+	// measurement (count 0).
+	Late, Future, Absent int
+}
+
+// PoolReport is what became of one pool.
+type PoolReport struct {
+	Pool string
+	// Entry is the key of the journal entry; empty when nothing was evaluated.
+	Entry     string
+	Action    scale.Action
+	Direction scale.Direction
+	From, To  int
+	Wanted    int
+	Reason    string
+	Mode      scale.Mode
+	// Sent is true when a PATCH was sent and accepted; Outcome is the result of an earlier change that ended now.
+	Sent    bool
+	Outcome *scale.Outcome
+	Note    string
+	Counts
+}

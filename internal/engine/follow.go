@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"trimtab/internal/scale"
+)
+
+const (
+	// pollAtLeast is the shortest time between two questions about one operation (facts: VMSS 1.5, Get operation).
+	pollAtLeast = 10 * time.Second
+	// pollFacts is the time between two looks at the facts of a change whose operation cannot be asked about.
+	pollFacts = 30 * time.Second
+	// operationOver is the age from which on an operation is no longer waited for; the facts then say how it ended
+	// (facts: VMSS 1.2: half an hour is what others allow).
+	operationOver = 45 * time.Minute
+)
+
+// follow takes a change that has not ended as far as it has come: it finishes what a crash left behind, asks about the
+// operation, and writes down the outcome. It changes only the visit; the turn's commit stores it.
+func (e *Engine) follow(ctx context.Context, v *visit) error {
+	in := v.control.Intent
+	switch {
+	case in == nil:
+	case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil):
+		// Its owner may be sending the PATCH at this moment.
+	case v.now.Before(in.PollAt):
+	case in.Stage == scale.StagePrepared || in.Token == "" || v.now.Sub(in.StartedAt) >= operationOver:
+		e.compare(ctx, v)
+	default:
+		e.ask(ctx, v)
+	}
+	return ctx.Err()
+}
+
+// ask asks once how the operation stands.
+func (e *Engine) ask(ctx context.Context, v *visit) {
+	in := *v.control.Intent
+	progress, err := e.Fleet.Follow(ctx, in.Token)
+	v.moved = true
+	in.Polls++
+	var fe *scale.FleetError
+	switch {
+	case errors.As(err, &fe) && fe.Class == scale.ClassMissing:
+		// The record of the operation has expired: only the facts can say how it ended (facts: VMSS 1.2).
+		in.Token = ""
+		v.control.Intent = &in
+		e.compare(ctx, v)
+		return
+	case err != nil:
+		pause := pollFacts
+		if fe != nil {
+			pause = max(pause, fe.RetryAfter)
+		}
+		in.PollAt = v.now.Add(pause)
+	case !progress.Done:
+		in.PollAt = v.now.Add(max(pollAtLeast, progress.PollAfter))
+	case progress.Failure == nil:
+		e.finish(v, &in, scale.Applied, nil)
+		e.readFacts(ctx, v)
+		return
+	default:
+		result := scale.Failed
+		if progress.Failure.Class == scale.ClassPreempted {
+			result = scale.Preempted
+		}
+		e.finish(v, &in, result, progress.Failure)
+		e.readFacts(ctx, v)
+		return
+	}
+	v.control.Intent = &in
+}
+
+// compare looks at the facts to find out what became of a change whose answer or operation is lost (invariants 2, 10).
+func (e *Engine) compare(ctx context.Context, v *visit) {
+	in := *v.control.Intent
+	e.readFacts(ctx, v)
+	if !v.fresh {
+		return
+	}
+	f := v.control.Facts
+	reached := f.Capacity == in.To.Instances && (in.To.Mix == nil || (f.Mix != nil && *f.Mix == *in.To.Mix))
+	switch {
+	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag:
+		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
+		// will be.
+		e.finish(v, &in, scale.Abandoned, nil)
+	case !reached:
+		e.finish(v, &in, scale.Superseded, nil)
+	case f.ProvisioningState == "Failed":
+		e.finish(v, &in, scale.Failed, &scale.FleetError{
+			Op: "compare", Class: scale.ClassUnknown, Code: "ProvisioningStateFailed",
+			Message: "the operation's own record is gone; the scale set says that its last operation failed",
+		})
+	case f.ProvisioningState == "Succeeded" || v.now.Sub(in.StartedAt) >= operationOver:
+		e.finish(v, &in, scale.Applied, nil)
+	default:
+		// Applied, and still under way: look again later.
+		if in.Stage == scale.StagePrepared {
+			in.Stage, in.AcceptedAt = scale.StageAccepted, v.now
+			to := in.To
+			v.control.Memory.Intended = &to
+		}
+		in.Polls++
+		in.PollAt = v.now.Add(pollFacts)
+		v.control.Intent = &in
+		v.moved = true
+	}
+}
+
+// finish closes an intent with its outcome: what it leaves behind is the outcome, the back-off of a failure, and, where
+// nothing was written, cooldowns as they were before.
+func (e *Engine) finish(v *visit, in *scale.Intent, result scale.Result, failure *scale.FleetError) {
+	c := &v.control
+	v.outcome = conclude(c, in, v.now, result, failure)
+	v.moved = true
+}
+
+// conclude is finish on a control row.
+func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Result, failure *scale.FleetError) *scale.Outcome {
+	out := &scale.Outcome{Entry: in.Entry, At: now, Result: result, Capacity: c.Facts.Capacity, Polls: in.Polls}
+	if result == scale.Applied {
+		out.Capacity = in.To.Instances
+	}
+	if failure != nil {
+		out.Class, out.Code, out.Message = failure.Class, failure.Code, failure.Message
+		if b, ok := backOff(in.Direction, failure, now); ok {
+			c.Memory.BackOffs = append(inForce(c.Memory.BackOffs, now), b)
+		}
+	}
+	if in.Stage == scale.StagePrepared && result != scale.Applied {
+		// Nothing of ours was written: the directions rest no longer than they did before.
+		c.Memory.GrownAt, c.Memory.ShrunkAt, c.Memory.RemixedAt = in.GrownBefore, in.ShrunkBefore, in.RemixedBefore
+	} else {
+		to := in.To
+		c.Memory.Intended = &to
+	}
+	c.Intent, c.FactsOutdated = nil, true
+	return out
+}
+
+// backOff is what a failure forbids, and for how long; the times are those of facts: VMSS 3.3. What Azure asked for by
+// Retry-After is obeyed however long it is.
+func backOff(direction scale.Direction, f *scale.FleetError, now time.Time) (scale.BackOff, bool) {
+	b := scale.BackOff{Class: f.Class, Direction: direction, Code: f.Code}
+	var pause time.Duration
+	switch f.Class {
+	case scale.ClassThrottled:
+		pause, b.Direction = 15*time.Second, ""
+	case scale.ClassPreempted, scale.ClassPrecondition:
+		return b, false
+	case scale.ClassConflict:
+		pause, b.Direction = 30*time.Second, ""
+	case scale.ClassQuota:
+		pause = 10 * time.Minute
+	case scale.ClassQuotaRegion, scale.ClassQuotaSpot, scale.ClassNoCapacity, scale.ClassNoCapacityZone,
+		scale.ClassConstrained, scale.ClassNoSpot, scale.ClassSpotPrice:
+		pause = time.Hour
+	case scale.ClassGuest:
+		pause = 5 * time.Minute
+	case scale.ClassForbidden, scale.ClassMissing, scale.ClassInvalid:
+		pause, b.Direction = 10*time.Minute, ""
+	default:
+		pause = time.Minute
+	}
+	b.Until = now.Add(max(pause, f.RetryAfter))
+	return b, true
+}

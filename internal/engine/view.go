@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"time"
+
+	"trimtab/internal/metric"
+	"trimtab/internal/scale"
+)
+
+// view puts together everything that a decision may depend on.
+func (e *Engine) view(v *visit) *scale.View {
+	p, c := v.pool, &v.control
+	view := &scale.View{
+		Version: scale.ViewVersion, Now: v.now,
+		Pool: p.Name, Policy: p.Policy, Mode: p.Mode, Labels: p.Labels, Orchestration: p.Orchestration,
+		Rails: p.Rails, Settings: p.Settings,
+		Facts: c.Facts, FactsMaxAgeSeconds: int(e.FactsMaxAge / time.Second), FactsProblem: c.FactsProblem,
+		FactsUnread: v.unread,
+		Frozen:      e.Frozen, Orders: c.Orders, Memory: c.Memory, Contended: v.contended,
+	}
+	view.Memory.InFlight, view.Memory.InFlightSince = nil, time.Time{}
+	if c.Intent != nil {
+		to := c.Intent.To
+		view.Memory.InFlight, view.Memory.InFlightSince = &to, c.Intent.StartedAt
+	}
+	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(c, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
+	if len(p.Schedules) > 0 {
+		view.Schedules = make(map[string]scale.ScheduleView, len(p.Schedules))
+		for _, s := range p.Schedules {
+			active, next := s.Active(v.now)
+			if !next.IsZero() {
+				next = next.UTC()
+			}
+			view.Schedules[s.Name] = scale.ScheduleView{Active: active, NextAt: next}
+		}
+	}
+	return view
+}
+
+// inService answers how many instances were in service at an instant: the lower of the counts then and one warm-up
+// earlier, for what has just been added does not serve yet and what has just gone serves no more. Before the first
+// count seen, that one is taken.
+func inService(c *scale.Control, warmUp time.Duration) func(time.Time) (int, bool) {
+	history := c.Memory.Capacities
+	if c.Facts.Known() && (len(history) == 0 || history[len(history)-1].Instances != c.Facts.Capacity) {
+		history = append(history[:len(history):len(history)],
+			scale.Recommendation{At: c.Facts.ReadAt, Instances: c.Facts.Capacity})
+	}
+	at := func(t time.Time) int {
+		n := history[0].Instances
+		for _, h := range history {
+			if h.At.After(t) {
+				break
+			}
+			n = h.Instances
+		}
+		return n
+	}
+	return func(t time.Time) (int, bool) {
+		if len(history) == 0 {
+			return 0, false
+		}
+		return min(at(t), at(t.Add(-warmUp))), true
+	}
+}

@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"time"
+
+	"trimtab/internal/guard"
+	"trimtab/internal/metric"
+	"trimtab/internal/scale"
+)
+
+const (
+	// tries bounds how often one visit reads again after a conflict; after them it leaves the decision to the others.
+	tries = 5
+	// sweepAfter is how long after an evaluation a sweep leaves a pool alone that asks for nothing.
+	sweepAfter = 45 * time.Second
+	// factsPause is how long a failed read of facts is not repeated, unless the service asks for more.
+	factsPause = 15 * time.Second
+)
+
+// visit is one pool's turn: its share of a batch, or a sweep.
+type visit struct {
+	pool    *pool
+	routed  []metric.Routed
+	source  string
+	trigger scale.Trigger
+
+	// What follows is made anew at each try.
+	now     time.Time
+	stored  scale.Stored
+	control scale.Control
+	windows []*metric.Window
+	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
+	mine    *scale.StoredWindow
+	counts  Counts
+	outcome *scale.Outcome
+	// fresh is true when the facts were read within this try; moved when the control row must be stored whatever the
+	// decision.
+	fresh, moved bool
+	// unread is true when a change was wanted and its fresh read failed; contended when the control row was lost to
+	// other processes too often.
+	unread, contended bool
+}
+
+// visit takes a pool's turn. Within this process one visit at a time works on a pool; other processes are told apart by
+// compare-and-set, in one bounded loop.
+func (e *Engine) visit(ctx context.Context, v *visit) (PoolReport, error) {
+	select {
+	case v.pool.turn <- struct{}{}:
+		defer func() { <-v.pool.turn }()
+	case <-ctx.Done():
+		return PoolReport{}, ctx.Err()
+	}
+	for try := 1; ; try++ {
+		v.contended = try > tries
+		report, err := e.try(ctx, v)
+		if !errors.Is(err, scale.ErrConflict) || try >= 2*tries {
+			return report, err
+		}
+	}
+}
+
+// try walks the corridor once for one pool: load, fold, follow, decide, store, act.
+func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
+	if err := e.load(ctx, v); err != nil {
+		return PoolReport{}, err
+	}
+	if !v.contended {
+		if err := e.follow(ctx, v); err != nil {
+			return PoolReport{}, err
+		}
+	}
+	if !v.due() {
+		return PoolReport{Pool: v.pool.Name, Counts: v.counts}, nil
+	}
+	old := v.control.FactsOutdated || v.now.Sub(v.control.Facts.ReadAt) >= e.FactsMaxAge
+	if old && !v.fresh && !v.contended {
+		e.readFacts(ctx, v)
+	}
+	entry := e.evaluate(ctx, v)
+	if entry.Decision.Act && !v.fresh {
+		// A change needs facts read in the same turn (invariant 1): read and decide again on them.
+		e.readFacts(ctx, v)
+		v.unread = !v.fresh
+		entry = e.evaluate(ctx, v)
+	}
+	commit := e.commit(v, entry)
+	if err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {
+		return PoolReport{}, fmt.Errorf("store: %w", err)
+	}
+	report := reportOf(v, entry)
+	if entry.Decision.Act {
+		e.act(ctx, v, commit.Attempt, &report)
+	}
+	return report, nil
+}
+
+// load reads what is stored and folds the batch's share into its partition's window.
+func (e *Engine) load(ctx context.Context, v *visit) error {
+	stored, err := e.Ledger.Load(ctx, v.pool.Name)
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	v.now, v.stored, v.control = e.now(), stored, stored.Control
+	v.control.Version = scale.ControlVersion
+	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
+	v.outcome, v.fresh, v.moved, v.unread = nil, false, false, false
+	var own *metric.Window
+	version := ""
+	for _, s := range stored.Windows {
+		w, err := metric.ParseWindow(s.Data)
+		if err != nil {
+			return fmt.Errorf("window of %s: %w", s.Source, err)
+		}
+		v.windows = append(v.windows, w)
+		if s.Source == v.source {
+			own, version = w, s.Version
+		}
+	}
+	if len(v.routed) == 0 {
+		return nil
+	}
+	if own == nil {
+		if own, err = metric.ParseWindow(nil); err != nil {
+			return err
+		}
+		v.windows = append(v.windows, own)
+	}
+	counts, dirty := own.Fold(v.pool.Signals, v.routed, v.now)
+	v.counts = Counts(counts)
+	if dirty {
+		v.mine = &scale.StoredWindow{Source: v.source, Data: own.AppendTo(nil), Version: version}
+	}
+	return nil
+}
+
+// due reports whether the pool is to be evaluated. A batch that brought nothing new, and a sweep over a pool that was
+// evaluated a moment ago, leave it alone.
+func (v *visit) due() bool {
+	c := &v.control
+	switch {
+	case v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
+		return true
+	case v.trigger.Kind != "sweep":
+		return false
+	default:
+		edge := !c.NextEdgeAt.IsZero() && !v.now.Before(c.NextEdgeAt)
+		return edge || v.now.Sub(c.EvaluatedAt) >= sweepAfter
+	}
+}
+
+// readFacts reads the scale set afresh. A failure leaves the old facts with their age, and the reason.
+func (e *Engine) readFacts(ctx context.Context, v *visit) {
+	c := &v.control
+	if v.now.Before(c.FactsRetryAt) {
+		return
+	}
+	facts, err := e.Fleet.Read(ctx, v.pool.ScaleSet)
+	if err == nil && facts.Capacity == 0 && c.Facts.Capacity > 0 {
+		// A set of many that is suddenly none is read twice before it is believed (facts: VMSS 5.5, row 2).
+		facts, err = e.Fleet.Read(ctx, v.pool.ScaleSet)
+	}
+	v.moved = true
+	if err != nil {
+		pause := factsPause
+		var fe *scale.FleetError
+		if errors.As(err, &fe) {
+			pause = max(pause, fe.RetryAfter)
+		}
+		c.FactsRetryAt, c.FactsProblem = v.now.Add(pause), err.Error()
+		return
+	}
+	// The instant of the read is the instant of the turn: nothing that is decided later in it is older than its facts.
+	facts.ReadAt = v.now
+	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
+	c.FactsOutdated, v.fresh = false, true
+}
+
+// evaluate makes the view, asks policy and rails, and writes the entry.
+func (e *Engine) evaluate(ctx context.Context, v *visit) *scale.Entry {
+	view := e.view(v)
+	proposal := e.Policy.Propose(ctx, view)
+	decision := guard.Decide(view, &proposal)
+	trigger := v.trigger
+	trigger.Folded = v.counts.Folded
+	return &scale.Entry{
+		Version: scale.EntryVersion, Key: entryKey(v.pool.Name, v.now, trigger), Pool: v.pool.Name, At: v.now,
+		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision,
+	}
+}
+
+// Redecide decides again on the view of an entry. With the policies of the entry's revision the answer is the entry's
+// own proposal and decision, bit for bit (invariant 9).
+func Redecide(ctx context.Context, policy Policy, view *scale.View) (scale.Proposal, scale.Decision) {
+	proposal := policy.Propose(ctx, view)
+	return proposal, guard.Decide(view, &proposal)
+}
+
+// entryKey orders entries newest first and is a function of the evaluation, so that a repeated write makes the same row.
+func entryKey(pool string, at time.Time, t scale.Trigger) string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%s\x00%s\x00%d\x00%d\x00%s", pool, t.Kind, t.Source, t.FirstSequence, t.LastSequence, t.Invocation)
+	return fmt.Sprintf("%019d-%016x", math.MaxInt64-at.UnixNano(), h.Sum64())
+}
+
+// commit is what the turn stores, as one atomic write: the window, the control row with the intent if there is one, the
+// entry, and the outcome of an earlier change.
+func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
+	out := scale.Commit{Attempt: e.attempt(), Entry: entry, Outcome: v.outcome}
+	if v.mine != nil {
+		out.Windows = []scale.StoredWindow{*v.mine}
+	}
+	if v.contended {
+		return out
+	}
+	c := v.control
+	m := &c.Memory
+	d := &entry.Decision
+	m.Recommendations, m.Capacities = d.Recommendations, d.Capacities
+	m.BackOffs = inForce(m.BackOffs, v.now)
+	c.EvaluatedAt, c.LastEntry, c.Revision, c.Attempt = v.now, entry.Key, entry.Proposal.Revision, out.Attempt
+	c.NextEdgeAt = time.Time{}
+	for _, s := range entry.View.Schedules {
+		if !s.NextAt.IsZero() && (c.NextEdgeAt.IsZero() || s.NextAt.Before(c.NextEdgeAt)) {
+			c.NextEdgeAt = s.NextAt
+		}
+	}
+	if d.Act {
+		c.Intent = &scale.Intent{
+			Entry: entry.Key, Direction: d.Direction, From: d.From, To: d.To, BaselineETag: c.Facts.ETag,
+			StartedAt: v.now, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
+			GrownBefore: m.GrownAt, ShrunkBefore: m.ShrunkAt, RemixedBefore: m.RemixedAt,
+		}
+		// The cooldown begins with the intent: a crash after this line cannot lose it.
+		switch d.Direction {
+		case scale.Grow:
+			m.GrownAt = v.now
+		case scale.Shrink:
+			m.ShrunkAt = v.now
+		case scale.Remix:
+			m.RemixedAt = v.now
+		}
+	}
+	out.Control, out.ControlVersion = &c, v.stored.ControlVersion
+	return out
+}
+
+// inForce drops the back-offs whose time is over.
+func inForce(all []scale.BackOff, now time.Time) (kept []scale.BackOff) {
+	for _, b := range all {
+		if now.Before(b.Until) {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// reportOf says what became of the pool.
+func reportOf(v *visit, entry *scale.Entry) PoolReport {
+	d := &entry.Decision
+	r := PoolReport{
+		Pool: v.pool.Name, Entry: entry.Key, Action: d.Action, Direction: d.Direction, From: d.From.Instances,
+		To: d.To.Instances, Wanted: entry.Proposal.Instances, Reason: d.Reason, Mode: v.pool.Mode, Outcome: v.outcome,
+		Counts: v.counts,
+	}
+	if v.contended {
+		r.Note = "another process decides"
+	}
+	return r
+}
