@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"trimtab/internal/engine"
+	"trimtab/internal/scale"
+)
+
+const (
+	// trimRound is within how many sweeps every pool's journal is trimmed once: with a sweep each minute, an hour.
+	trimRound = 60
+	// trimMost bounds how many entries one trim deletes: what a pool can add in an hour, and more.
+	trimMost = 1000
+)
+
+// trimmer deletes old entries of a journal.
+type trimmer interface {
+	Trim(ctx context.Context, pool string, before time.Time, max int) (int, error)
+}
+
+// keeper is a corridor whose sweeps also trim the journal, a share of the pools at a time. A trim that fails is tried
+// again an hour later; it never fails a sweep.
+type keeper struct {
+	corridor
+	journal trimmer
+	pools   []scale.Pool
+	days    int
+	now     func() time.Time
+	log     *slog.Logger
+
+	mu   sync.Mutex
+	next int
+}
+
+func (k *keeper) Sweep(ctx context.Context, invocation string) (engine.Report, error) {
+	report, err := k.corridor.Sweep(ctx, invocation)
+	if err != nil {
+		return report, err
+	}
+	before := k.now().AddDate(0, 0, -k.days)
+	for _, pool := range k.share() {
+		if ctx.Err() != nil {
+			break
+		}
+		n, err := k.journal.Trim(ctx, pool, before, trimMost)
+		if err != nil {
+			k.log.WarnContext(ctx, "journal not trimmed", slog.String("pool", pool), slog.Any("error", err))
+		} else if n > 0 {
+			k.log.InfoContext(ctx, "journal trimmed", slog.String("pool", pool), slog.Int("entries", n))
+		}
+	}
+	return report, nil
+}
+
+// share is the pools whose turn it is.
+func (k *keeper) share() (names []string) {
+	if len(k.pools) == 0 {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	turns := (len(k.pools) + trimRound - 1) / trimRound
+	// With fewer pools than sweeps in a round, some sweeps trim nothing.
+	idle := max(1, trimRound/len(k.pools))
+	if k.next++; len(k.pools) < trimRound && k.next%idle != 0 {
+		return nil
+	}
+	first := k.next / idle * turns
+	for i := range turns {
+		names = append(names, k.pools[(first+i)%len(k.pools)].Name)
+	}
+	return names
+}

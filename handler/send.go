@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"trimtab/internal/hub"
+	"trimtab/internal/metric"
+	"trimtab/internal/scale"
+)
+
+// The settings by which the Functions host reaches the hub; send uses the same.
+const (
+	setHubString    = "MetricsHub"
+	setHubNamespace = "MetricsHub__fullyQualifiedNamespace"
+	setHubName      = "METRICS_HUB"
+)
+
+// sendCommand puts samples into the hub that the handler reads.
+func sendCommand(h *hall) *cobra.Command {
+	var lines, force bool
+	cmd := &cobra.Command{
+		Use:   "send [FILE...|-]",
+		Short: "Send bodies to the event hub that the handler reads",
+		Long: `send puts bodies into the hub that ` + setHubString + ` (a connection string) or ` + setHubNamespace + ` and
+` + setHubName + ` name: the settings by which the Functions host reads it. Each file is one event; with --lines each line is.
+
+A body that the handler would not understand is refused before anything is sent, with the reason that decode gives.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{"-"}
+			}
+			var bodies [][]byte
+			for _, name := range args {
+				more, err := readBodies(name, cmd.InOrStdin(), lines)
+				if err != nil {
+					return err
+				}
+				bodies = append(bodies, more...)
+			}
+			if len(bodies) == 0 {
+				return errors.New("nothing to send")
+			}
+			if err := understood(bodies); err != nil && !force {
+				return fmt.Errorf("%w\nnothing was sent; --force sends what the handler will keep as dead letters", err)
+			}
+			options, err := hubOptions(h)
+			if err != nil {
+				return err
+			}
+			sent, err := hub.Send(cmd.Context(), options, bodies)
+			if err != nil {
+				return fmt.Errorf("%d of %d events sent: %w", sent, len(bodies), err)
+			}
+			fmt.Fprintf(h.stdout, "%d events sent\n", sent)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&lines, "lines", false, "each line is an event of its own")
+	cmd.Flags().BoolVar(&force, "force", false, "send what the handler would not understand, too")
+	return cmd
+}
+
+func readBodies(name string, stdin io.Reader, lines bool) (bodies [][]byte, err error) {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	if !lines {
+		body, err := io.ReadAll(in)
+		return [][]byte{body}, err
+	}
+	s := bufio.NewScanner(in)
+	s.Buffer(nil, 32<<20)
+	for s.Scan() {
+		if len(bytes.TrimSpace(s.Bytes())) > 0 {
+			bodies = append(bodies, slices.Clone(s.Bytes()))
+		}
+	}
+	return bodies, s.Err()
+}
+
+// understood joins what the decoder would reject.
+func understood(bodies [][]byte) error {
+	decoder := metric.NewDecoder()
+	var errs []error
+	for i, body := range bodies {
+		_, rejected := decoder.Decode(body, scale.Source{})
+		for _, r := range rejected {
+			errs = append(errs, fmt.Errorf("event %d, element %d: %s: %s", i+1, r.Element, r.Reason, r.Detail))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// hubOptions reads the hub's settings from the environment.
+func hubOptions(h *hall) (hub.Options, error) {
+	env := map[string]string{}
+	for _, pair := range h.environ {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			env[name] = value
+		}
+	}
+	o := hub.Options{Connection: env[setHubString], Hub: env[setHubName]}
+	if o.Connection != "" {
+		return o, nil
+	}
+	if o.Namespace = env[setHubNamespace]; o.Namespace == "" {
+		return o, fmt.Errorf("%s or %s: neither is set; right would be the hub's connection string, or its namespace, such as "+
+			"name.servicebus.windows.net", setHubString, setHubNamespace)
+	}
+	credential, err := newCredential(&Config{OnPlatform: env[setIdentity] != "", ClientID: env[setClientID]})
+	o.Credential = credential
+	return o, err
+}

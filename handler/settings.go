@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The settings that the handler reads. Those without our prefix are set by the host, the platform or the SDK's users.
+const (
+	setPort        = "FUNCTIONS_CUSTOMHANDLER_PORT"
+	setLedger      = "TRIMTAB_LEDGER"
+	setTableURL    = "TRIMTAB_TABLE_ENDPOINT"
+	setTableString = "TRIMTAB_TABLE_CONNECTION"
+	setTableName   = "TRIMTAB_TABLE_NAME"
+	setPolicies    = "TRIMTAB_POLICIES"
+	setARMEndpoint = "TRIMTAB_ARM_ENDPOINT"
+	setARMAudience = "TRIMTAB_ARM_AUDIENCE"
+	setClientID    = "AZURE_CLIENT_ID"
+	setFreeze      = "TRIMTAB_FREEZE"
+	setFactsMaxAge = "TRIMTAB_FACTS_MAX_AGE"
+	setDeadline    = "TRIMTAB_DEADLINE"
+	setJournalDays = "TRIMTAB_JOURNAL_DAYS"
+	setLogLevel    = "TRIMTAB_LOG_LEVEL"
+	setClock       = "TRIMTAB_CLOCK"
+	setStorage     = "AzureWebJobsStorage"
+	setStorageURL  = "AzureWebJobsStorage__tableServiceUri"
+	setStorageName = "AzureWebJobsStorage__accountName"
+	setIdentity    = "IDENTITY_ENDPOINT"
+)
+
+// setting is one setting the handler knows.
+type setting struct {
+	name string
+	// fallback is what holds when it is not set, as the help shows it.
+	fallback string
+	// about says what it does, in one line.
+	about string
+	// secret values are never shown, not even in a complaint about them.
+	secret bool
+	// outside marks what the host or the platform brings along; our sample of settings does without.
+	outside bool
+}
+
+// settings are all of them, in the order of the help and of the README.
+var settings = []setting{
+	{name: setLedger, fallback: "table", about: `where memory lies: "table", "memory" (lost at exit) or "file:DIR"`},
+	{name: setTableURL, about: "table service as https://ACCOUNT.table.core.windows.net, reached by identity"},
+	{name: setTableString, about: "table service by connection string; UseDevelopmentStorage=true is Azurite", secret: true},
+	{name: setTableName, fallback: "trimtab", about: "name of the table"},
+	{name: setPolicies, about: `folder of policies, or "embedded"; else policies/ where there is one, else the embedded ones`},
+	{name: setARMEndpoint, fallback: publicARM, about: "Azure Resource Manager"},
+	{name: setARMAudience, about: "audience of its tokens; the endpoint unless given"},
+	{name: setClientID, about: "client ID of a user-assigned identity"},
+	{name: setFreeze, fallback: "false", about: "true decides and records, and changes no scale set"},
+	{name: setFactsMaxAge, fallback: "5m", about: "age up to which facts about a scale set are decided on"},
+	{name: setDeadline, fallback: "2m", about: "our own limit for one invocation, below the host's functionTimeout"},
+	{name: setJournalDays, fallback: "30", about: "days that journal entries are kept"},
+	{name: setLogLevel, fallback: "info", about: "debug, info, warn or error"},
+	{name: setClock, about: "SCALE,ORIGIN,WALL_MS: time runs faster; only against an ARM endpoint on loopback"},
+	{name: setPort, about: "port on 127.0.0.1, given by the host", outside: true},
+	{name: setStorage, about: "the host's own storage; its table service is used when none is named above", secret: true},
+	{name: setStorageURL, about: "the same by identity: its table service", outside: true},
+	{name: setStorageName, about: "the same by identity: its account", outside: true},
+	{name: setIdentity, about: "managed identity, given by the platform", secret: true, outside: true},
+}
+
+// settingsHelp is the table of settings for the help text.
+func settingsHelp() string {
+	var b strings.Builder
+	for _, s := range settings {
+		name := s.name
+		if s.fallback != "" {
+			name += " (" + s.fallback + ")"
+		}
+		fmt.Fprintf(&b, "  %s\n        %s\n", name, s.about)
+	}
+	return b.String()
+}
+
+// isSecret reports whether the value of a setting must not be shown; of a name that is not ours it may not either.
+func isSecret(name string) bool {
+	i := slices.IndexFunc(settings, func(s setting) bool { return s.name == name })
+	return i < 0 || settings[i].secret
+}
+
+// nearest is the known setting with our prefix whose name differs from name in the fewest letters, empty where none is
+// like it.
+func nearest(name string) string {
+	best, least := "", 5
+	for _, s := range settings {
+		if !strings.HasPrefix(s.name, ourPrefix) {
+			continue
+		}
+		if d := editDistance(strings.ToUpper(name), s.name); d < least {
+			best, least = s.name, d
+		}
+	}
+	return best
+}
+
+// editDistance counts the single-letter changes between two names.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
