@@ -186,20 +186,14 @@ func document(v *scale.View) map[string]any {
 }
 
 type webSettings struct {
-	CPU      int64   `json:"cpu_percent"`
-	Grow     float64 `json:"cpu_tolerance_grow"`
-	Shrink   float64 `json:"cpu_tolerance_shrink"`
-	Requests int64   `json:"requests_per_instance"`
-	Office   int     `json:"office_instances"`
-	Base     int     `json:"regular_base"`
-	Percent  int     `json:"regular_percent"`
+	CPU      int64 `json:"cpu_percent"`
+	Requests int64 `json:"requests_per_instance"`
+	Office   int   `json:"office_instances"`
 }
 
 func plain(v *scale.View, s webSettings) scale.Proposal {
-	grow, _ := scale.ToMilli(s.Grow)
-	shrink, _ := scale.ToMilli(s.Shrink)
 	p := scale.Proposal{Reasons: []scale.Reason{
-		plainTrack(v, "cpu", s.CPU*1000, int64(grow), int64(shrink)),
+		plainTrack(v, "cpu", s.CPU*1000, 100, 100),
 		plainTrack(v, "requests", s.Requests*1000, 100, 100),
 	}}
 	office := scale.Reason{Code: "schedule", Name: "office_hours", State: scale.ReasonIdle}
@@ -213,7 +207,7 @@ func plain(v *scale.View, s webSettings) scale.Proposal {
 		}
 		p.Doubt = p.Doubt || r.State == scale.ReasonUnknown
 	}
-	p.Blend = &scale.Blend{Mix: scale.Mix{Base: s.Base, RegularPercent: s.Percent}, Rounding: scale.RegularDown}
+	p.Blend = &scale.Blend{Mix: scale.Mix{Base: 2, RegularPercent: 25}, Rounding: scale.RegularDown}
 	return p
 }
 

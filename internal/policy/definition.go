@@ -10,6 +10,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
 
@@ -128,7 +129,13 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 		}
 	}
 	p.Rails = o.rails()
+	before := len(*d.ps)
 	p.Signals = o.signals(p.ScaleSet)
+	if err := metric.CheckBudget(p.Signals); err != nil && len(*d.ps) == before {
+		for problem := range strings.SplitSeq(err.Error(), "\n") {
+			o.wrong("signals", "%s", problem)
+		}
+	}
 	p.Schedules = o.schedules()
 	return p, true
 }

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -68,6 +69,10 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 				`pools/probe/data.json:5: data.pools.probe.pool.signals.a.window_seconds: 3600 holds 360 buckets of 10 seconds: at most 240`,
 				`pools/probe/data.json:6: data.pools.probe.pool.signals.b.window_seconds: 100 is no multiple of bucket_seconds, which is 60`,
 			},
+		},
+		"windows that cannot be kept together": {
+			over: pool(`"limits": {"min": 1, "max": 3},` + "\n" + `"signals": {` + manySignals() + `}`),
+			want: []string{`pools/probe/data.json:4: data.pools.probe.pool.signals: `},
 		},
 		"a mode that is none": {
 			over: pool(`"limits": {"min": 1, "max": 3}, "mode": "Enforce"`),
@@ -190,6 +195,15 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manySignals are thirty signals of 240 buckets each.
+func manySignals() string {
+	var all []string
+	for i := range 30 {
+		all = append(all, fmt.Sprintf(`"s%d": {"metric": "m", "window_seconds": 14400, "bucket_seconds": 60}`, i))
+	}
+	return strings.Join(all, ", ")
 }
 
 const idle = "package pools.probe\n\nwant contains {\"code\": \"x\", \"state\": \"idle\"}\n"

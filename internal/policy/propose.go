@@ -2,7 +2,6 @@ package policy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -18,38 +17,50 @@ const maxFault = 512
 
 const noProposal = "the policy gave no proposal"
 
-var errOver = errors.New("its time was over")
+// attempts is how often an evaluation may be cut off for its time or memory. A process that its machine stalls is cut
+// off once, a policy that doubles its memory each time: what is decided must not hang on the former.
+const attempts = 3
 
 // Propose asks the pool's policy. It never fails: whatever goes wrong is a fault within the proposal, which means hold.
-// It depends on the view and the bundle alone; only the deadline and ctx can cut it short from outside.
-func (b *Bundle) Propose(ctx context.Context, view *scale.View) (p scale.Proposal) {
-	ctx, stop := context.WithTimeoutCause(ctx, deadline, errOver)
+// It depends on the view and the bundle alone; only ctx, and a machine that stalls again and again, can cut it short.
+func (b *Bundle) Propose(ctx context.Context, view *scale.View) scale.Proposal {
+	p, over := b.attempt(ctx, view)
+	for n := 1; over && n < attempts; n++ {
+		p, over = b.attempt(ctx, view)
+	}
+	if p.Reasons == nil {
+		p.Reasons = []scale.Reason{}
+	}
+	p.Revision = b.revision
+	return p
+}
+
+// attempt asks once; over is true when time or memory ended it.
+func (b *Bundle) attempt(ctx context.Context, view *scale.View) (p scale.Proposal, over bool) {
+	spent, stop := newBudget(ctx)
 	defer stop()
-	spent := &budget{ctx: ctx}
+	ctx = spent.ctx
 	defer func() {
 		if fell := recover(); fell != nil {
-			p = scale.Proposal{Fault: shorten(fmt.Sprintf("the policy broke its interpreter: %v", fell))}
+			p, over = scale.Proposal{Fault: shorten(fmt.Sprintf("the policy broke its interpreter: %v", fell))}, false
 		}
-		if p.Reasons == nil {
-			p.Reasons = []scale.Reason{}
-		}
-		p.Revision, p.Steps = b.revision, spent.steps
+		p.Steps = spent.steps
 	}()
 	policy, ok := b.policies[view.Policy]
 	if !ok {
-		return scale.Proposal{Fault: shorten(fmt.Sprintf("there is no policy %q in revision %s", view.Policy, b.revision))}
+		return scale.Proposal{Fault: shorten(fmt.Sprintf("there is no policy %q in revision %s", view.Policy, b.revision))}, false
 	}
 	input, err := b.terms.input(view)
 	if err != nil {
-		return scale.Proposal{Fault: shorten(err.Error())}
+		return scale.Proposal{Fault: shorten(err.Error())}, false
 	}
 	if policy.countable {
 		p = b.ask(ctx, b.short, view, input, spent)
 		if p.Fault != "" || policy.heard(len(p.Reasons), p.Blend != nil) {
-			return p
+			return p, spent.over()
 		}
 	}
-	return b.ask(ctx, b.long, view, input, spent)
+	return b.ask(ctx, b.long, view, input, spent), spent.over()
 }
 
 // ask evaluates a question.
@@ -64,6 +75,7 @@ func (b *Bundle) ask(
 	results, err := question.Eval(ctx, options...)
 	switch {
 	case topdown.IsCancel(err):
+		spent.cut = true
 		return scale.Proposal{Fault: spent.why()}
 	case err != nil:
 		return scale.Proposal{Fault: shorten(strings.Join(strings.Fields(err.Error()), " "))}

@@ -287,14 +287,13 @@ func TestAViewThatTheBundleCannotDecideHolds(t *testing.T) {
 func TestSettingsThatAnEntryLacksAreAFaultAndNoSilence(t *testing.T) {
 	bundle := shipped(t)
 	view := viewOf(poolNamed(t, bundle, "web"))
-	view.Settings = json.RawMessage(`{"cpu_percent": 60, "tolerance": 0.1, "office_instances": 6, "regular_base": 2}`)
+	view.Settings = json.RawMessage(`{"cpu_percent": 60, "office_instances": 6}`)
 	p := bundle.Propose(context.Background(), view)
-	if !p.Known || p.Instances != 7 || !p.Doubt || p.Blend != nil {
+	if !p.Known || p.Instances != 7 || !p.Doubt || p.Blend == nil {
 		t.Errorf("%+v", p)
 	}
 	want := []string{
 		lineOf(t, "pools/web/web.rego", `scale.track("requests"`) + ": the reason is undefined: something that it reads does not exist",
-		lineOf(t, "pools/web/web.rego", "blend :=") + ": blend is undefined",
 	}
 	if d := cmp.Diff(want, p.Faults); d != "" {
 		t.Error(d)
