@@ -167,8 +167,11 @@ func (d *decoding) sample(from string, s *scale.Sample) sampleLine {
 		name  string
 		value float64
 	}{
-		{scale.HasAverage, "average", s.Average}, {scale.HasMinimum, "minimum", s.Minimum},
-		{scale.HasMaximum, "maximum", s.Maximum}, {scale.HasTotal, "total", s.Total}, {scale.HasCount, "count", s.Count},
+		{scale.HasAverage, "average", s.Average},
+		{scale.HasMinimum, "minimum", s.Minimum},
+		{scale.HasMaximum, "maximum", s.Maximum},
+		{scale.HasTotal, "total", s.Total},
+		{scale.HasCount, "count", s.Count},
 	} {
 		if s.Has&v.has != 0 {
 			l.Values[v.name] = v.value

@@ -17,6 +17,7 @@ type sweeping struct{}
 func (sweeping) Ingest(context.Context, engine.Batch) (engine.Report, error) {
 	return engine.Report{}, nil
 }
+
 func (sweeping) Sweep(context.Context, string) (engine.Report, error) { return engine.Report{}, nil }
 
 // counting remembers what it was asked to trim.

@@ -241,8 +241,10 @@ func TestMix(t *testing.T) {
 			v.Memory.InFlight = &scale.Capacity{}
 		}, &scale.Mix{Base: 2, RegularPercent: 20}, scale.Still, "in_flight"},
 		"a share over the whole is refused": {10, blend(4, 120, scale.RegularDown), nil, &scale.Mix{Base: 2, RegularPercent: 20}, scale.Still, "mix_out_of_range"},
-		"a frozen pool keeps its mix": {10, blend(4, 50, scale.RegularDown), func(v *scale.View) { v.Frozen = true },
-			&scale.Mix{Base: 2, RegularPercent: 20}, scale.Still, ""},
+		"a frozen pool keeps its mix": {
+			10, blend(4, 50, scale.RegularDown), func(v *scale.View) { v.Frozen = true },
+			&scale.Mix{Base: 2, RegularPercent: 20}, scale.Still, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, p := base(), wants(c.wants)

@@ -119,8 +119,10 @@ func TestEveryEncodingOfABatch(t *testing.T) {
 		{"base64 with stray bits is text", `["e31=","e30="]`, identified("e31=", "e30=")},
 		{"escaped slashes in base64", `["` + strings.ReplaceAll(base("???>>>"), "/", `\/`) + `","e30="]`, identified("???>>>", "{}")},
 		{"a body with a byte order mark keeps it", `["\ufeff{}",` + quoted(body2) + `]`, identified("\ufeff{}", body2)},
-		{"a body deeper than any decoder reads", `[` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `,` + body2 + `]`,
-			identified(strings.Repeat("[", 500)+strings.Repeat("]", 500), body2)},
+		{
+			"a body deeper than any decoder reads", `[` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `,` + body2 + `]`,
+			identified(strings.Repeat("[", 500)+strings.Repeat("]", 500), body2),
+		},
 	}
 	var p invocation.Parser
 	for _, c := range cases {
@@ -236,29 +238,63 @@ func TestMetadataThatIsMissingOrDoesNotFit(t *testing.T) {
 		}, identified(body1, body2), nil},
 		{"only the context of old extensions", map[string]any{"TriggerPartitionContext": nil}, identified(body1, body2), nil},
 		{"only the old offsets", map[string]any{"OffsetStringArray": nil}, identified(body1, body2), nil},
-		{"old offsets that say nothing", map[string]any{"OffsetStringArray": nil, "OffsetArray": `["-1","-1"]`},
-			without(func(e *invocation.Event) { e.Offset = nil }), nil},
-		{"no sequence numbers but those of the system properties", map[string]any{"SequenceNumberArray": nil},
-			identified(body1, body2), nil},
-		{"no sequence numbers", map[string]any{"SequenceNumberArray": nil, "SystemPropertiesArray": nil}, unnumbered(),
-			[]string{"no usable SequenceNumberArray: the events have no identity"}},
-		{"fewer sequence numbers than events", map[string]any{"SequenceNumberArray": "[41]", "SystemPropertiesArray": nil}, unnumbered(),
-			[]string{"SequenceNumberArray does not fit the 2 events", "no usable SequenceNumberArray: the events have no identity"}},
-		{"more sequence numbers than events", map[string]any{"SequenceNumberArray": "[41,42,43]", "SystemPropertiesArray": "[]"}, unnumbered(),
+		{
+			"old offsets that say nothing",
+			map[string]any{"OffsetStringArray": nil, "OffsetArray": `["-1","-1"]`},
+			without(func(e *invocation.Event) { e.Offset = nil }), nil,
+		},
+		{
+			"no sequence numbers but those of the system properties",
+			map[string]any{"SequenceNumberArray": nil},
+			identified(body1, body2), nil,
+		},
+		{
+			"no sequence numbers",
+			map[string]any{"SequenceNumberArray": nil, "SystemPropertiesArray": nil},
+			unnumbered(),
+			[]string{"no usable SequenceNumberArray: the events have no identity"},
+		},
+		{
+			"fewer sequence numbers than events",
+			map[string]any{"SequenceNumberArray": "[41]", "SystemPropertiesArray": nil},
+			unnumbered(),
+			[]string{"SequenceNumberArray does not fit the 2 events", "no usable SequenceNumberArray: the events have no identity"},
+		},
+		{
+			"more sequence numbers than events",
+			map[string]any{"SequenceNumberArray": "[41,42,43]", "SystemPropertiesArray": "[]"},
+			unnumbered(),
 			[]string{
 				"SequenceNumberArray does not fit the 2 events", "SystemPropertiesArray does not fit the 2 events",
 				"no usable SequenceNumberArray: the events have no identity",
-			}},
-		{"sequence numbers that are no JSON", map[string]any{"SequenceNumberArray": "[41,", "SystemPropertiesArray": nil}, unnumbered(),
-			[]string{"SequenceNumberArray does not fit the 2 events", "no usable SequenceNumberArray: the events have no identity"}},
-		{"sequence numbers that are no array", map[string]any{"SequenceNumberArray": 41, "SystemPropertiesArray": nil}, unnumbered(),
-			[]string{"SequenceNumberArray is no array", "no usable SequenceNumberArray: the events have no identity"}},
+			},
+		},
+		{
+			"sequence numbers that are no JSON",
+			map[string]any{"SequenceNumberArray": "[41,", "SystemPropertiesArray": nil},
+			unnumbered(),
+			[]string{"SequenceNumberArray does not fit the 2 events", "no usable SequenceNumberArray: the events have no identity"},
+		},
+		{
+			"sequence numbers that are no array",
+			map[string]any{"SequenceNumberArray": 41, "SystemPropertiesArray": nil},
+			unnumbered(),
+			[]string{"SequenceNumberArray is no array", "no usable SequenceNumberArray: the events have no identity"},
+		},
 		{"one sequence number that is none", map[string]any{"SequenceNumberArray": `[null,42]`}, half, nil},
-		{"times of another number than events", map[string]any{"EnqueuedTimeUtcArray": `["2026-01-05T10:00:00"]`}, timeless,
-			[]string{"EnqueuedTimeUtcArray does not fit the 2 events"}},
+		{
+			"times of another number than events",
+			map[string]any{"EnqueuedTimeUtcArray": `["2026-01-05T10:00:00"]`},
+			timeless,
+			[]string{"EnqueuedTimeUtcArray does not fit the 2 events"},
+		},
 		{"no times", map[string]any{"EnqueuedTimeUtcArray": nil}, timeless, nil},
-		{"no context", map[string]any{"TriggerPartitionContext": nil, "PartitionContext": nil}, nowhere,
-			[]string{"no PartitionContext: the events have no identity"}},
+		{
+			"no context",
+			map[string]any{"TriggerPartitionContext": nil, "PartitionContext": nil},
+			nowhere,
+			[]string{"no PartitionContext: the events have no identity"},
+		},
 		{"a context without a partition", map[string]any{
 			"TriggerPartitionContext": map[string]any{"FullyQualifiedNamespace": "ns1.servicebus.windows.net", "EventHubName": "metrics"},
 		}, without(func(e *invocation.Event) {
@@ -374,12 +410,18 @@ func TestTimer(t *testing.T) {
 		want       invocation.Timer
 	}{
 		{"the worked payload", string(read(t, "timer.json")), sweep},
-		{"an unmonitored schedule that is late", `{"Data":{"timer":{"Schedule":{},"ScheduleStatus":null,"IsPastDue":true}},"Metadata":{}}`,
-			invocation.Timer{PastDue: true}},
-		{"a schedule that never ran", `{"Data":{"timer":{"ScheduleStatus":{"Last":"0001-01-01T00:00:00","Next":"2026-01-05T10:05:00+00:00"}}}}`,
-			invocation.Timer{NextAt: sweep.NextAt}},
-		{"a string that holds the object", `{"Data":{"timer":"{\"IsPastDue\":true}"},"Metadata":{"RetryContext":{"RetryCount":1,"MaxRetryCount":3}}}`,
-			invocation.Timer{PastDue: true, Retry: invocation.Retry{RetryCount: 1, MaxRetryCount: 3}}},
+		{
+			"an unmonitored schedule that is late", `{"Data":{"timer":{"Schedule":{},"ScheduleStatus":null,"IsPastDue":true}},"Metadata":{}}`,
+			invocation.Timer{PastDue: true},
+		},
+		{
+			"a schedule that never ran", `{"Data":{"timer":{"ScheduleStatus":{"Last":"0001-01-01T00:00:00","Next":"2026-01-05T10:05:00+00:00"}}}}`,
+			invocation.Timer{NextAt: sweep.NextAt},
+		},
+		{
+			"a string that holds the object", `{"Data":{"timer":"{\"IsPastDue\":true}"},"Metadata":{"RetryContext":{"RetryCount":1,"MaxRetryCount":3}}}`,
+			invocation.Timer{PastDue: true, Retry: invocation.Retry{RetryCount: 1, MaxRetryCount: 3}},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

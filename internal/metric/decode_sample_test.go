@@ -10,20 +10,32 @@ import (
 func TestStatistics(t *testing.T) {
 	absent := with(stats("count", 0.0))
 	check(t, []decodeCase{
-		{"a measured zero", platform("count", "1", "total", "0", "minimum", "0", "maximum", "0", "average", "0"),
-			[]decoded{cpu(0, with(stats("average", 0.0, "count", 1.0, "maximum", 0.0, "minimum", 0.0, "total", 0.0)))}, nil},
+		{
+			"a measured zero", platform("count", "1", "total", "0", "minimum", "0", "maximum", "0", "average", "0"),
+			[]decoded{cpu(0, with(stats("average", 0.0, "count", 1.0, "maximum", 0.0, "minimum", 0.0, "total", 0.0)))},
+			nil,
+		},
 		{"a count of zero: absent, with zeros", platform("count", "0", "total", "0", "minimum", "0", "maximum", "0", "average", "0"), []decoded{cpu(0, absent)}, nil},
 		{"a count of zero: absent, with nulls", platform("count", "0", "total", "null", "minimum", "null", "maximum", "null", "average", "null"), []decoded{cpu(0, absent)}, nil},
 		{"a count of zero: absent, with nothing", platform("count", "0", "total", "", "minimum", "", "maximum", "", "average", ""), []decoded{cpu(0, absent)}, nil},
-		{"an average derived from total and count", platform("average", "", "minimum", "null"),
-			[]decoded{cpu(0, with(stats("average", 72.35, "count", 4.0, "maximum", 91.2, "total", 289.4)))}, nil},
-		{"no average without a count", platform("average", "", "count", ""),
-			[]decoded{cpu(0, with(stats("maximum", 91.2, "minimum", 55.1, "total", 289.4)))}, nil},
+		{
+			"an average derived from total and count", platform("average", "", "minimum", "null"),
+			[]decoded{cpu(0, with(stats("average", 72.35, "count", 4.0, "maximum", 91.2, "total", 289.4)))},
+			nil,
+		},
+		{
+			"no average without a count", platform("average", "", "count", ""),
+			[]decoded{cpu(0, with(stats("maximum", 91.2, "minimum", 55.1, "total", 289.4)))},
+			nil,
+		},
 		{"only an average", platform("count", "", "total", "", "minimum", "", "maximum", ""), []decoded{cpu(0, with(stats("average", 72.35)))}, nil},
 		{"only a count", platform("average", "", "total", "", "minimum", "", "maximum", ""), nil, first(metric.ReasonMissingField, "without any of average")},
 		{"no statistic", platform("count", "", "average", "", "total", "", "minimum", "", "maximum", ""), nil, first(metric.ReasonMissingField, "without any of average")},
-		{"numbers in strings and strings in numbers", `[` + platform("average", `"72.35"`, "count", `"4"`) + `,` + exported("Average", "72.35", "Total", "289.4") + `]`,
-			[]decoded{cpu(0), export(1)}, nil},
+		{
+			"numbers in strings and strings in numbers", `[` + platform("average", `"72.35"`, "count", `"4"`) + `,` + exported("Average", "72.35", "Total", "289.4") + `]`,
+			[]decoded{cpu(0), export(1)},
+			nil,
+		},
 		{"beyond 2^53", platform("total", "9007199254740993", "count", `"18014398509481985"`), []decoded{
 			cpu(0, with(stats("average", 72.35, "count", 18014398509481984.0, "maximum", 91.2, "minimum", 55.1, "total", 9007199254740992.0))),
 		}, nil},
@@ -34,8 +46,11 @@ func TestStatistics(t *testing.T) {
 		{"Infinity in a string", exported("Total", `"-Infinity"`), nil, first(metric.ReasonBadNumber, "total")},
 		{"an empty string", exported("Total", `""`), nil, first(metric.ReasonBadNumber, `got ""`)},
 		{"a decimal comma", exported("Total", `"1,5"`), nil, first(metric.ReasonBadNumber)},
-		{"a number beyond float64 spoils its own element only", `[` + platform("total", "1e400") + `,` + platform("total", `"1e400"`) + `,` + platform() + `]`, []decoded{cpu(2)},
-			[]refused{{0, metric.ReasonBadNumber, []string{"total", "1e400"}}, {1, metric.ReasonBadNumber, []string{`"1e400"`}}}},
+		{
+			"a number beyond float64 spoils its own element only", `[` + platform("total", "1e400") + `,` + platform("total", `"1e400"`) + `,` + platform() + `]`,
+			[]decoded{cpu(2)},
+			[]refused{{0, metric.ReasonBadNumber, []string{"total", "1e400"}}, {1, metric.ReasonBadNumber, []string{`"1e400"`}}},
+		},
 		{"a truth value", platform("average", "true"), nil, first(metric.ReasonBadNumber, "got true")},
 		{"an object", platform("average", `{"a":1}`), nil, first(metric.ReasonBadNumber, `got {"a":1}`)},
 		{"a negative count", platform("count", "-1"), nil, first(metric.ReasonBadNumber, "count", "got -1")},
@@ -51,9 +66,12 @@ func TestNames(t *testing.T) {
 	}
 	long := strings.Repeat("x", metric.MaxName)
 	check(t, []decodeCase{
-		{"one set in three casings", `[` + platform() + `,` + exported("dimension", "", "unit", "") + `,` +
-			platform("resourceId", `"/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-web/providers/Microsoft.Compute/virtualMachineScaleSets/web-vmss"`) + `]`,
-			[]decoded{cpu(0), cpu(1), cpu(2)}, nil},
+		{
+			"one set in three casings", `[` + platform() + `,` + exported("dimension", "", "unit", "") + `,` +
+				platform("resourceId", `"/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-web/providers/Microsoft.Compute/virtualMachineScaleSets/web-vmss"`) + `]`,
+			[]decoded{cpu(0), cpu(1), cpu(2)},
+			nil,
+		},
 		{"a trailing slash", platform("resourceId", `"`+webVMSS+`/"`), []decoded{cpu(0)}, nil},
 		{"escaped slashes", platform("resourceId", `"`+strings.ReplaceAll(webVMSS, "/", `\/`)+`"`), []decoded{cpu(0)}, nil},
 		{"the names of guest counters", platform("metricName", `"\\Processor(_Total)\\% Processor Time"`), []decoded{cpu(0, named(webVMSS, `\processor(_total)\% processor time`))}, nil},

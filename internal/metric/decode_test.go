@@ -180,8 +180,11 @@ func TestShapes(t *testing.T) {
 		{"records", `{"records":[` + platform() + `,` + platform() + `]}`, []decoded{cpu(0), cpu(1)}, nil},
 		{"a bare array", `[` + platform() + `,` + exported() + `]`, []decoded{cpu(0), export(1)}, nil},
 		{"a single object", exported(), []decoded{export(0)}, nil},
-		{"an array of wrapped records, elements counted through", `[{"records":[` + platform() + `,5]},{"records":[]},{"records":[` + platform() + `]}]`,
-			[]decoded{cpu(0), cpu(2)}, []refused{{1, metric.ReasonBadElement, nil}}},
+		{
+			"an array of wrapped records, elements counted through", `[{"records":[` + platform() + `,5]},{"records":[]},{"records":[` + platform() + `]}]`,
+			[]decoded{cpu(0), cpu(2)},
+			[]refused{{1, metric.ReasonBadElement, nil}},
+		},
 		{"wrapped and bare records mixed", `[{"records":[` + platform() + `]},` + own() + `]`, []decoded{cpu(0), depth(1)}, nil},
 		{"a viewer's fields beside the records", `[{"EventProcessedUtcTime":"2026-05-04T09:09:00Z","PartitionId":0,"records":[` + platform() +
 			`],"EventEnqueuedUtcTime":"2026-05-04T09:08:00Z"}]`, []decoded{cpu(0)}, nil},
@@ -195,15 +198,24 @@ func TestShapes(t *testing.T) {
 		{"records that are an object", `{"records":{"a":1}}`, nil, first(metric.ReasonBadField, `got {"a":1}`)},
 		{"records twice", `{"records":[` + platform() + `],"Records":[]}`, nil, first(metric.ReasonDuplicateField, "records at byte 11")},
 		{"records within records", `{"records":[{"records":[` + platform() + `]}]}`, nil, first(metric.ReasonUnknownFormat, "within records")},
-		{"elements that are null", `{"records":[null,` + platform() + `,null]}`, []decoded{cpu(1)},
-			[]refused{{0, metric.ReasonBadElement, []string{"null at byte 12"}}, {2, metric.ReasonBadElement, nil}}},
+		{
+			"elements that are null", `{"records":[null,` + platform() + `,null]}`,
+			[]decoded{cpu(1)},
+			[]refused{{0, metric.ReasonBadElement, []string{"null at byte 12"}}, {2, metric.ReasonBadElement, nil}},
+		},
 		{"an array within an array", `[[` + platform() + `]]`, nil, first(metric.ReasonBadElement, "an array at byte 1")},
 		{"white space everywhere", " \n[ { \"records\" : [ " + platform() + " ] } ] \n ", []decoded{cpu(0)}, nil},
 		{"capitals in keys", strings.NewReplacer("resourceId", "RESOURCEID", "timeGrain", "TimeGrain").Replace(platform()), []decoded{cpu(0)}, nil},
-		{"escapes in keys and values", strings.NewReplacer("average", `aver\u0061ge`, "PERCENT", "PERCENT").Replace(platform("metricName", `"\u0050ercentage CPU"`)),
-			[]decoded{cpu(0)}, nil},
-		{"a platform metric and a log in one array", `{"records":[{"category":"AuditEvent"},` + platform() + `]}`, []decoded{cpu(1)},
-			first(metric.ReasonUnsupportedFormat, "resource log", "AuditEvent")},
+		{
+			"escapes in keys and values", strings.NewReplacer("average", `aver\u0061ge`, "PERCENT", "PERCENT").Replace(platform("metricName", `"\u0050ercentage CPU"`)),
+			[]decoded{cpu(0)},
+			nil,
+		},
+		{
+			"a platform metric and a log in one array", `{"records":[{"category":"AuditEvent"},` + platform() + `]}`,
+			[]decoded{cpu(1)},
+			first(metric.ReasonUnsupportedFormat, "resource log", "AuditEvent"),
+		},
 		{"a foreign mark after the records", `{"records":[` + platform() + `],"specversion":"1.0"}`, nil, first(metric.ReasonUnsupportedFormat, "a CloudEvent")},
 	})
 }
@@ -222,8 +234,10 @@ func TestOddBodies(t *testing.T) {
 		{"a string that holds JSON", `"{\"records\":[]}"`, nil, first(metric.ReasonBadElement, "a string at byte 0", "quoted once more")},
 		{"a number", `5`, nil, first(metric.ReasonBadElement, "a number")},
 		{"a body cut off after whole records", `{"records":[` + platform() + `,` + platform()[:50], nil, whole(metric.ReasonBadJSON, "ends too early")},
-		{"a name with an escaped quote does not vouch for one with a raw quote", own("resource", `"a\"b"`) + "\n" + own("resource", `"a"b"`), nil,
-			whole(metric.ReasonBadJSON, "cannot stand here")},
+		{
+			"a name with an escaped quote does not vouch for one with a raw quote", own("resource", `"a\"b"`) + "\n" + own("resource", `"a"b"`), nil,
+			whole(metric.ReasonBadJSON, "cannot stand here"),
+		},
 		{"a trailing comma", `[` + platform() + `,]`, nil, whole(metric.ReasonBadJSON, "cannot stand here")},
 		{"gzip", "\x1f\x8b\x08\x00\x00\x00\x00\x00", nil, whole(metric.ReasonCompressed, "gzip", "uncompressed")},
 		{"Zstandard", "\x28\xb5\x2f\xfd\x00", nil, whole(metric.ReasonCompressed, "Zstandard")},

@@ -12,8 +12,16 @@ import (
 // The rows of both tables of the Spot priority mix page, as facts: VMSS 2.1 restates them.
 func TestMixFollowsAzuresArithmetic(t *testing.T) {
 	for _, c := range []struct{ base, percent, n, regular int }{
-		{10, 50, 41, 25}, {10, 50, 10, 10}, {10, 50, 9, 9}, {10, 50, 0, 0}, {10, 50, 44, 27}, {10, 50, 15, 12},
-		{10, 25, 20, 12}, {10, 25, 120, 37}, {0, 100, 7, 7}, {0, 0, 7, 0},
+		{10, 50, 41, 25},
+		{10, 50, 10, 10},
+		{10, 50, 9, 9},
+		{10, 50, 0, 0},
+		{10, 50, 44, 27},
+		{10, 50, 15, 12},
+		{10, 25, 20, 12},
+		{10, 25, 120, 37},
+		{0, 100, 7, 7},
+		{0, 0, 7, 0},
 	} {
 		if got := (scale.Mix{Base: c.base, RegularPercent: c.percent}).Regular(c.n); got != c.regular {
 			t.Errorf("base %d, %d %%, n %d: got %d regular, want %d", c.base, c.percent, c.n, got, c.regular)

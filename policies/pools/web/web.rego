@@ -15,16 +15,13 @@ import data.lib.schedule
 # title: Reasons
 # description: The largest counts; the rails see to it that growth comes sooner than a shrink.
 # scope: document
-want contains scale.track("cpu", {"target": input.settings.cpu_percent, "tolerance": input.settings.tolerance})
+want contains scale.track("cpu", {"target": input.settings.cpu_percent, "tolerance": 0.1})
 
-want contains scale.track("requests", {
-	"target": input.settings.requests_per_instance,
-	"tolerance": input.settings.tolerance,
-})
+want contains scale.track("requests", {"target": input.settings.requests_per_instance})
 
 want contains schedule.at_least("office_hours", input.settings.office_instances)
 
 # METADATA
 # title: Split
-# description: A regular base that can carry the tier alone for a while, and a share of regular instances above it.
-blend := mix.split({"base": input.settings.regular_base, "regular_percent": input.settings.regular_percent})
+# description: Two regular instances that carry the tier alone for a while, and a quarter of those above them.
+blend := mix.split({"base": 2, "regular_percent": 25})
