@@ -1,6 +1,7 @@
-# Every step that a person or CI takes is a target here; `make` lists them. Needed at hand: Go, Node with npm, git, make;
-# for the race detector also a C compiler. Linters and the opa program are built by Go from go.tools.mod and go.opa.mod,
-# which hold their versions apart from the product's; nothing is installed outside this folder and the two caches.
+# Every step that a person or CI takes is a target here; `make` lists them. Needed at hand: Go, Node with npm, git and
+# make; for the race detector also a C compiler. Linters and the opa program are built by Go from go.tools.mod and
+# go.opa.mod, which hold their versions apart from the product's; nothing is installed outside this folder and the
+# caches of Go and npm.
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -41,12 +42,16 @@ build: ## build bin/trimtab: static, paths trimmed, stripped, version stamped
 run: build ## run the demonstration: emulator, handler and a day of load in fast time, no Azure needed
 	go run ./tests/demo $(ARGS)
 
+# Packages without tests are left to vet, so that the output ends with what was tested.
+has_tests := {{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}
+
 .PHONY: test
 test: build $(npm) ## run every test: units, fuzz seeds, policies, the built binary with Azurite and the emulator
 	go vet ./...
-	@command -v "$$(go env CC)" >/dev/null || echo 'test: no C compiler at hand, so the race detector stays off' >&2
-	@race=; cgo=0; if command -v "$$(go env CC)" >/dev/null; then race=-race; cgo=1; fi; \
-	export CGO_ENABLED=$$cgo GOFLAGS='$(TEST_GOFLAGS)'; set -x; go test $$race -shuffle=on ./...
+	@race=; cgo=0; if command -v "$$(go env CC)" >/dev/null; then race=-race; cgo=1; \
+	else echo 'test: no C compiler at hand, so the race detector stays off' >&2; fi; \
+	tested=$$(go list -f '$(has_tests)' ./...) && echo "go test $$race -shuffle=on ./..." && \
+	CGO_ENABLED=$$cgo GOFLAGS='$(TEST_GOFLAGS)' go test $$race -shuffle=on $$tested
 
 .PHONY: lint
 lint: policy ## check formatting and code (gofumpt, staticcheck), then everything that `make policy` checks
@@ -64,6 +69,7 @@ policy: ## check the policies with stock tools: opa fmt, opa check, opa test, Re
 	$(opa) fmt --list --fail policies
 	$(opa) check --strict --schema policies/schemas policies
 	$(opa) test policies
+	$(opa) test --threshold 95 policies >/dev/null
 	$(tool) regal lint policies
 
 .PHONY: fuzz
@@ -92,7 +98,7 @@ clean: ## remove what was built, installed and written here
 	@if test -d .trimtab; then chmod -R u+w .trimtab; fi
 	rm -rf bin .trimtab trimtab.zip tests/node_modules
 
-# npm writes its own lock file last, so a broken installation leaves none behind. Its clock may run behind the checkout's.
+# npm writes its own lock file last, so a broken installation leaves none behind.
 $(npm): tests/package-lock.json tests/package.json
 	cd tests && npm ci --no-progress
 	@touch $@

@@ -2,6 +2,9 @@ module trimtab
 
 go 1.26.0
 
+// npm puts some twenty thousand files there, none of them Go.
+ignore ./tests/node_modules
+
 require (
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.24.0
 	github.com/Azure/azure-sdk-for-go/sdk/azidentity v1.15.0

@@ -1,13 +1,10 @@
 package tests_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -27,7 +24,8 @@ func TestEachPackageHasOneCommentThatBeginsWithItsName(t *testing.T) {
 				continue
 			}
 			at := path.Join(p.room(), name)
-			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, at), nil, parser.PackageClauseOnly|parser.ParseComments)
+			const mode = parser.PackageClauseOnly | parser.ParseComments
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, at), nil, mode)
 			if err != nil {
 				t.Errorf("parse: %v", err)
 				continue
@@ -48,7 +46,8 @@ func TestEachPackageHasOneCommentThatBeginsWithItsName(t *testing.T) {
 		}
 		// A folder of tests alone has no page in the documentation.
 		if len(comments) != 1 && len(p.GoFiles) > 0 {
-			t.Errorf("%s has %d package comments, in %v; want one: its purpose, then its invariant", p.room(), len(comments), comments)
+			t.Errorf("%s has %d package comments, in %v; want one: its purpose, then its invariant",
+				p.room(), len(comments), comments)
 		}
 	}
 }
@@ -141,7 +140,8 @@ func TestDocumentsNameOnlyPathsThatAreThere(t *testing.T) {
 }
 
 func TestPathsAreFoundInMarkdown(t *testing.T) {
-	const text = "See `internal/scale/` and `policies/pools/*`, not `go test`.\n\n```\ntests/pack  writes the zip\n```\nno/path here\n"
+	const text = "See `internal/scale/` and `policies/pools/*`, not `go test`.\n\n" +
+		"```\ntests/pack  writes the zip\n```\nno/path here\n"
 	got := namedPaths(text)
 	want := []string{"internal/scale", "policies/pools/*", "tests/pack", "writes", "the", "zip"}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -153,166 +153,14 @@ func TestPathsAreFoundInMarkdown(t *testing.T) {
 	}
 }
 
-// settingName is the form of an application setting: upper case with underscores, or the host's own.
-var settingName = regexp.MustCompile(`^(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|AzureWebJobs[A-Za-z]+(?:__[A-Za-z]+)?)$`)
-
-// given are settings that the handler reads and nobody writes by hand, or that are another form of one in the sample.
-var given = map[string]string{
-	"FUNCTIONS_CUSTOMHANDLER_PORT":         "the host gives it",
-	"IDENTITY_ENDPOINT":                    "the platform gives it where there is a managed identity",
-	"AzureWebJobsStorage__tableServiceUri": "AzureWebJobsStorage by identity, in place of the connection string",
-	"AzureWebJobsStorage__accountName":     "AzureWebJobsStorage by identity, in place of the connection string",
-}
-
-// hosts are settings in the sample that only the host reads.
-var hosts = map[string]string{
-	"FUNCTIONS_WORKER_RUNTIME": "tells the host that the handler is a program of our own",
-	"AzureWebJobsStorage":      "the host's own storage",
-}
-
-// settingsRead are the names of settings in the handler's source, tests aside.
-func settingsRead(t *testing.T) []string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(root, "handler", "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("handler/ has no Go files (%v)", err)
-	}
-	names := map[string]bool{}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatalf("parse: %v", err)
-		}
-		ast.Inspect(file, func(node ast.Node) bool {
-			if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-				if value, err := strconv.Unquote(literal.Value); err == nil && settingName.MatchString(value) {
-					names[value] = true
-				}
-			}
-			return true
-		})
-	}
-	if len(names) == 0 {
-		t.Fatal("the handler's source names no setting; the rule would hold for nothing")
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// sampleSettings are the names in local.settings.sample.json.
-func sampleSettings(t *testing.T) []string {
-	t.Helper()
-	var sample struct{ Values map[string]string }
-	if err := json.Unmarshal([]byte(fileText(t, "local.settings.sample.json")), &sample); err != nil {
-		t.Fatalf("local.settings.sample.json: %v", err)
-	}
-	return slices.Sorted(maps.Keys(sample.Values))
-}
-
-// doorSettings are the settings that the host puts into the doors' function.json, each with a door that needs it: what
-// stands between percent signs, and the connection.
-func doorSettings(t *testing.T) map[string]string {
-	t.Helper()
-	doors, err := filepath.Glob(filepath.Join(root, "*", "function.json"))
-	if err != nil || len(doors) == 0 {
-		t.Fatalf("there are no doors (%v)", err)
-	}
-	percent := regexp.MustCompile(`%([A-Za-z0-9_]+)%`)
-	needs := map[string]string{}
-	for _, name := range doors {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		door := filepath.Base(filepath.Dir(name)) + "/function.json"
-		for _, found := range percent.FindAllStringSubmatch(string(text), -1) {
-			needs[found[1]] = door
-		}
-		var function struct {
-			Bindings []struct{ Connection string }
-		}
-		if err := json.Unmarshal(text, &function); err != nil {
-			t.Fatalf("%s: %v", door, err)
-		}
-		for _, binding := range function.Bindings {
-			if binding.Connection != "" {
-				needs[binding.Connection] = door
-			}
-		}
-	}
-	return needs
-}
-
-// tableNames are the names in backticks in the first cell of each row of a document's tables.
-func tableNames(markdown string) []string {
-	var names []string
-	for line := range strings.Lines(markdown) {
-		cells := strings.Split(line, "|")
-		if len(cells) < 3 || strings.TrimSpace(cells[0]) != "" {
-			continue
-		}
-		for _, span := range codeSpan.FindAllStringSubmatch(cells[1], -1) {
-			names = append(names, span[1])
-		}
-	}
-	return names
-}
-
-func TestEverySettingIsInTheSample(t *testing.T) {
-	sample, doors := sampleSettings(t), doorSettings(t)
-	read := settingsRead(t)
-	for _, name := range read {
-		if _, ok := given[name]; !ok && !slices.Contains(sample, name) {
-			t.Errorf("the handler reads %s, which local.settings.sample.json lacks", name)
-		}
-	}
-	for name, door := range doors {
-		if !slices.ContainsFunc(sample, func(s string) bool { return s == name || strings.HasPrefix(s, name+"__") }) {
-			t.Errorf("%s needs %s, which local.settings.sample.json lacks", door, name)
-		}
-	}
-	for _, name := range sample {
-		connection, _, _ := strings.Cut(name, "__")
-		if hosts[name] == "" && doors[connection] == "" && !slices.Contains(read, name) {
-			t.Errorf("local.settings.sample.json has %s, which neither the handler nor a door nor the host reads", name)
-		}
-	}
-	for name := range given {
-		if !slices.Contains(read, name) {
-			t.Errorf("given names %s, which the handler no longer reads", name)
-		}
-	}
-}
-
-func TestEverySettingIsInTheReadmesTable(t *testing.T) {
-	table := tableNames(fileText(t, "README.md"))
-	settings, doors := settingsRead(t), doorSettings(t)
-	for _, name := range settings {
-		if _, ok := given[name]; !ok && !slices.Contains(table, name) {
-			t.Errorf("README.md's table of settings lacks %s, which the handler reads", name)
-		}
-	}
-	for name, door := range doors {
-		if !slices.ContainsFunc(table, func(s string) bool { return s == name || strings.HasPrefix(s, name+"__") }) {
-			t.Errorf("README.md's table of settings lacks %s, which %s needs", name, door)
-		}
-	}
-	for _, name := range table {
-		if settingName.MatchString(name) && !slices.Contains(settings, name) && doors[name] == "" && hosts[name] == "" {
-			t.Errorf("README.md's table has the setting %s, which nobody reads", name)
-		}
-	}
-}
-
 // target is a rule of the Makefile that a person may call; help is what stands behind it.
 type target struct{ name, help string }
 
 func targets(t *testing.T) []target {
 	t.Helper()
 	var all []target
-	for _, rule := range regexp.MustCompile(`(?m)^([a-z]+):(?:[^=\n].*?)?(?:## (.*))?$`).FindAllStringSubmatch(fileText(t, "Makefile"), -1) {
+	rules := regexp.MustCompile(`(?m)^([a-z]+):(?:[^=\n].*?)?(?:## (.*))?$`)
+	for _, rule := range rules.FindAllStringSubmatch(fileText(t, "Makefile"), -1) {
 		all = append(all, target{rule[1], strings.TrimSpace(rule[2])})
 	}
 	return all
@@ -373,11 +221,17 @@ func TestDecisionsAreNumberedWithoutGapsAndOfOneForm(t *testing.T) {
 		if path.Dir(name) != "docs/adr" {
 			continue
 		}
-		number := fmt.Sprintf("%04d", next)
-		if !regexp.MustCompile(`^` + number + `-[a-z0-9]+(?:-[a-z0-9]+)*\.md$`).MatchString(path.Base(name)) {
-			t.Errorf("%s: the next record must be named %s-WORDS.md", name, number)
+		parts := regexp.MustCompile(`^(\d{4})(?:-[a-z0-9]+)+\.md$`).FindStringSubmatch(path.Base(name))
+		if parts == nil {
+			t.Errorf("%s: a record's name must be of the form 0001-words-in-lower-case.md", name)
+			continue
 		}
-		next++
+		number := parts[1]
+		if want := fmt.Sprintf("%04d", next); number != want {
+			t.Errorf("%s: the record after the last one must have number %s", name, want)
+		}
+		at, _ := strconv.Atoi(number)
+		next = at + 1
 		text := fileText(t, name)
 		if titles := headings(text, "#"); len(titles) != 1 || !strings.HasPrefix(titles[0], number+" · ") {
 			t.Errorf("%s: its one title must begin %q; titles are %q", name, "# "+number+" · ", titles)

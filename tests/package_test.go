@@ -28,7 +28,7 @@ const root = ".."
 // schema under policies/ goes along, since func's patterns cannot leave it out, and does no harm.
 func shipped(t *testing.T) []string {
 	t.Helper()
-	want := []string{"host.json", "function/function.json", "sweep/function.json"}
+	want := []string{"host.json", "LICENSE", "NOTICE", "function/function.json", "sweep/function.json"}
 	err := fs.WalkDir(os.DirFS(root), "policies", func(name string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -49,7 +49,7 @@ func appRoot(t *testing.T) (fstest.MapFS, []string) {
 	t.Helper()
 	tree := fstest.MapFS{}
 	for _, stray := range []string{
-		".env", ".git/config", ".github/workflows/ci.yml", ".gitignore", ".vscode/settings.json", "ARCHITECTURE.md", "LICENSE",
+		".env", ".git/config", ".github/workflows/ci.yml", ".gitignore", ".vscode/settings.json", "ARCHITECTURE.md",
 		"Makefile", "README.md", "bin/other", "bin/.hidden", "docs/adr/a.md", "functions/x.json", "go.mod", "go.sum",
 		"handler/main.go", "hostile.json", "internal/scale/doc.go", "local.settings.json", "local.settings.sample.json",
 		"node_modules/a/index.js", "policiesx/a.rego", "sweeper/x", "tests/package_test.go", "tests/node_modules/a/b.js",

@@ -34,7 +34,7 @@ var program = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(dir, "trimtab")
-	cmd := exec.Command("go", "build", "-o", out, "./handler")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "./handler")
 	cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build: %w\n%s", err, text)
