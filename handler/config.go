@@ -37,7 +37,7 @@ type Config struct {
 	Freeze      bool
 	FactsMaxAge time.Duration
 	Deadline    time.Duration
-	// JournalDays is how long entries and dead letters are kept.
+	// JournalDays is how long journal entries are kept.
 	JournalDays int
 	LogLevel    slog.Level
 	Clock       Clock

@@ -45,7 +45,14 @@ func poolLine(p engine.PoolReport) string {
 	case p.Action == scale.Scale:
 		fmt.Fprintf(&b, "scale %d -> %d (%s)", p.From, p.To, p.Reason)
 	default:
-		fmt.Fprintf(&b, "hold %d (%s", p.From, p.Reason)
+		count := strconv.Itoa(p.From)
+		if !p.Known {
+			count = "?"
+		}
+		fmt.Fprintf(&b, "hold %s (%s", count, p.Reason)
+		if !p.Until.IsZero() {
+			b.WriteString(" until " + p.Until.Format(time.TimeOnly))
+		}
 		if p.Wanted != p.From {
 			fmt.Fprintf(&b, "; wanted %d", p.Wanted)
 		}

@@ -153,12 +153,14 @@ func (d *doors) enter(w http.ResponseWriter, r *http.Request, v *visit) (engine.
 
 // answer reads a request and has it decided.
 func (d *doors) answer(w http.ResponseWriter, r *http.Request, reader *bodyReader, v *visit) (engine.Report, error) {
+	// One deadline for reading and deciding: each with its own could pass the host's functionTimeout together.
+	begun := d.wall()
 	if err := d.read(w, r, &reader.buffer); err != nil {
 		return engine.Report{}, err
 	}
 	// The host cannot call an invocation back (facts: functions-host 1.5): a connection that breaks is no reason to stop
 	// halfway. Only the deadline and the end of the process are.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), d.deadline)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), d.deadline-d.wall().Sub(begun))
 	defer cancel()
 	return d.decide(ctx, &reader.parser, r.URL.Path, reader.buffer.Bytes(), v)
 }

@@ -325,11 +325,14 @@ func TestPoolLines(t *testing.T) {
 		{"web: mix changes at 5 (blend), sent", engine.PoolReport{
 			Pool: "web", Entry: "e", Action: scale.Scale, Direction: scale.Remix, From: 5, To: 5, Wanted: 5, Reason: "blend", Mode: scale.Enforce, Sent: true,
 		}},
-		{"web: hold 5 (cooldown_grow; wanted 8)", engine.PoolReport{
-			Pool: "web", Entry: "e", Action: scale.Hold, Direction: scale.Still, From: 5, To: 5, Wanted: 8, Reason: "cooldown_grow", Mode: scale.Enforce,
+		{"web: hold 5 (cooldown_grow until 09:03:00; wanted 8)", engine.PoolReport{
+			Known: true, Until: time.Date(2026, 5, 4, 9, 3, 0, 0, time.UTC), Pool: "web", Entry: "e", Action: scale.Hold, Direction: scale.Still, From: 5, To: 5, Wanted: 8, Reason: "cooldown_grow", Mode: scale.Enforce,
+		}},
+		{"web: hold ? (facts_unknown; wanted 6)", engine.PoolReport{
+			Pool: "web", Entry: "e", Action: scale.Hold, Wanted: 6, Reason: "facts_unknown",
 		}},
 		{"web: hold 5 (track); earlier change failed (quota)", engine.PoolReport{
-			Pool: "web", Entry: "e", Action: scale.Hold, From: 5, To: 5, Wanted: 5, Reason: "track", Outcome: &scale.Outcome{Result: scale.Failed, Class: scale.ClassQuota},
+			Known: true, Pool: "web", Entry: "e", Action: scale.Hold, From: 5, To: 5, Wanted: 5, Reason: "track", Outcome: &scale.Outcome{Result: scale.Failed, Class: scale.ClassQuota},
 		}},
 		{"web: not evaluated; earlier change applied; due in 40 s", engine.PoolReport{
 			Pool: "web", Outcome: &scale.Outcome{Result: scale.Applied}, Note: "due in 40 s",

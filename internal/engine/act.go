@@ -36,7 +36,13 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 		log.Warn("intent not sent: no longer ours")
 		return
 	}
+	if stored.Control.Orders.Freeze.Holds(now) {
+		// Frozen since the decision: nothing is sent, and a later turn finds the intent abandoned.
+		report.Note = "frozen before it was sent"
+		return
+	}
 	accepted, err := e.Fleet.Change(ctx, v.pool.ScaleSet, changeOf(in))
+	v.arm.note(err)
 	var failure *scale.FleetError
 	if err != nil && !errors.As(err, &failure) {
 		failure = &scale.FleetError{Op: "change", Class: scale.ClassUnsure, Message: err.Error(), Err: err}

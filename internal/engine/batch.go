@@ -1,6 +1,10 @@
 package engine
 
-import "trimtab/internal/scale"
+import (
+	"time"
+
+	"trimtab/internal/scale"
+)
 
 // Event is one event of a hub as it arrived.
 type Event struct {
@@ -40,13 +44,17 @@ type Counts struct {
 type PoolReport struct {
 	Pool string
 	// Entry is the key of the journal entry; empty when nothing was evaluated.
-	Entry     string
+	Entry string
+	// Known is true when something is known about the scale set: else From and To say nothing.
+	Known     bool
 	Action    scale.Action
 	Direction scale.Direction
 	From, To  int
 	Wanted    int
 	Reason    string
-	Mode      scale.Mode
+	// Until is when the rail that held the number back lets go; zero if that depends on something else than time.
+	Until time.Time
+	Mode  scale.Mode
 	// Sent is true when a PATCH was sent and accepted; Outcome is the result of an earlier change that ended now.
 	Sent    bool
 	Outcome *scale.Outcome

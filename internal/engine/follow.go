@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"trimtab/internal/guard"
 	"trimtab/internal/scale"
 )
 
@@ -26,8 +27,10 @@ func (e *Engine) follow(ctx context.Context, v *visit) error {
 	case in == nil:
 	case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil):
 		// Its owner may be sending the PATCH at this moment.
+	case v.now.Sub(in.StartedAt) >= operationOver:
+		e.compare(ctx, v)
 	case v.now.Before(in.PollAt):
-	case in.Stage == scale.StagePrepared || in.Token == "" || v.now.Sub(in.StartedAt) >= operationOver:
+	case in.Stage == scale.StagePrepared || in.Token == "":
 		e.compare(ctx, v)
 	default:
 		e.ask(ctx, v)
@@ -38,13 +41,21 @@ func (e *Engine) follow(ctx context.Context, v *visit) error {
 // ask asks once how the operation stands.
 func (e *Engine) ask(ctx context.Context, v *visit) {
 	in := *v.control.Intent
+	if v.arm.open() {
+		return
+	}
 	progress, err := e.Fleet.Follow(ctx, in.Token)
+	v.arm.note(err)
 	v.moved = true
 	in.Polls++
 	var fe *scale.FleetError
+	if errors.As(err, &fe) {
+		v.note = "the operation under way could not be asked about: " + fe.Error()
+	}
 	switch {
-	case errors.As(err, &fe) && fe.Class == scale.ClassMissing:
-		// The record of the operation has expired: only the facts can say how it ended (facts: VMSS 1.2).
+	case fe != nil && (fe.Class == scale.ClassMissing || fe.Class == scale.ClassForbidden || fe.Class == scale.ClassInvalid):
+		// The record of the operation has expired, or is not for us to read: only the facts can say how it ended (facts:
+		// VMSS 1.2, 6).
 		in.Token = ""
 		v.control.Intent = &in
 		e.compare(ctx, v)
@@ -81,12 +92,25 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		return
 	}
 	f := v.control.Facts
+	wait := func() {
+		in.Polls++
+		in.PollAt = v.now.Add(pollFacts)
+		v.control.Intent = &in
+		v.moved = true
+	}
+	over := v.now.Sub(in.StartedAt) >= operationOver
 	reached := f.Capacity == in.To.Instances && (in.To.Mix == nil || (f.Mix != nil && *f.Mix == *in.To.Mix))
 	switch {
-	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag:
+	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && !reached:
 		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
 		// will be.
 		e.finish(v, &in, scale.Abandoned, nil)
+	case !reached && in.To.Instances > 0 && guard.ZeroDoubted(f, v.control.Memory.Capacities, v.now):
+		// A count of zero says nothing until it has lasted (facts: VMSS 5.5, row 2).
+		wait()
+	case !reached && !over && f.ProvisioningState == "Updating":
+		// The operation under way may be ours: an eviction has lowered the count meanwhile (facts: VMSS 2.2).
+		wait()
 	case !reached:
 		e.finish(v, &in, scale.Superseded, nil)
 	case f.ProvisioningState == "Failed":
@@ -94,7 +118,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 			Op: "compare", Class: scale.ClassUnknown, Code: "ProvisioningStateFailed",
 			Message: "the operation's own record is gone; the scale set says that its last operation failed",
 		})
-	case f.ProvisioningState == "Succeeded" || v.now.Sub(in.StartedAt) >= operationOver:
+	case f.ProvisioningState == "Succeeded" || over:
 		e.finish(v, &in, scale.Applied, nil)
 	default:
 		// Applied, and still under way: look again later.
@@ -103,10 +127,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 			to := in.To
 			v.control.Memory.Intended = &to
 		}
-		in.Polls++
-		in.PollAt = v.now.Add(pollFacts)
-		v.control.Intent = &in
-		v.moved = true
+		wait()
 	}
 }
 
@@ -126,14 +147,18 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 	}
 	if failure != nil {
 		out.Class, out.Code, out.Message = failure.Class, failure.Code, failure.Message
-		if b, ok := backOff(in.Direction, failure, now); ok {
+		if b, ok := backOff(in.Direction, failure, now, c.Facts.Spot); ok {
+			b.Refused = result == scale.Refused
 			c.Memory.BackOffs = append(inForce(c.Memory.BackOffs, now), b)
 		}
 	}
-	if in.Stage == scale.StagePrepared && result != scale.Applied {
+	switch {
+	case result == scale.Abandoned, result == scale.Refused, result == scale.Superseded && failure != nil:
 		// Nothing of ours was written: the directions rest no longer than they did before.
 		c.Memory.GrownAt, c.Memory.ShrunkAt, c.Memory.RemixedAt = in.GrownBefore, in.ShrunkBefore, in.RemixedBefore
-	} else {
+	case in.Stage == scale.StagePrepared && result == scale.Superseded:
+		// The answer was lost and the set has moved on since: it may have been written, so the cooldown stands.
+	default:
 		to := in.To
 		c.Memory.Intended = &to
 	}
@@ -143,7 +168,7 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 
 // backOff is what a failure forbids, and for how long; the times are those of facts: VMSS 3.3. What Azure asked for by
 // Retry-After is obeyed however long it is.
-func backOff(direction scale.Direction, f *scale.FleetError, now time.Time) (scale.BackOff, bool) {
+func backOff(direction scale.Direction, f *scale.FleetError, now time.Time, spot bool) (scale.BackOff, bool) {
 	b := scale.BackOff{Class: f.Class, Direction: direction, Code: f.Code}
 	var pause time.Duration
 	switch f.Class {
@@ -158,6 +183,10 @@ func backOff(direction scale.Direction, f *scale.FleetError, now time.Time) (sca
 	case scale.ClassQuotaRegion, scale.ClassQuotaSpot, scale.ClassNoCapacity, scale.ClassNoCapacityZone,
 		scale.ClassConstrained, scale.ClassNoSpot, scale.ClassSpotPrice:
 		pause = time.Hour
+		if f.Class == scale.ClassNoSpot && !spot {
+			// The size itself is not to be had in this region or subscription: that passes slowly.
+			pause = 23 * time.Hour
+		}
 	case scale.ClassGuest:
 		pause = 5 * time.Minute
 	case scale.ClassForbidden, scale.ClassMissing, scale.ClassInvalid:

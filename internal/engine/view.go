@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"trimtab/internal/guard"
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
@@ -23,7 +24,7 @@ func (e *Engine) view(v *visit) *scale.View {
 		to := c.Intent.To
 		view.Memory.InFlight, view.Memory.InFlightSince = &to, c.Intent.StartedAt
 	}
-	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(c, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
+	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(c, v.now, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
 	if len(p.Schedules) > 0 {
 		view.Schedules = make(map[string]scale.ScheduleView, len(p.Schedules))
 		for _, s := range p.Schedules {
@@ -40,12 +41,13 @@ func (e *Engine) view(v *visit) *scale.View {
 // inService answers how many instances were in service at an instant: the lower of the counts then and one warm-up
 // earlier, for what has just been added does not serve yet and what has just gone serves no more. Before the first
 // count seen, that one is taken.
-func inService(c *scale.Control, warmUp time.Duration) func(time.Time) (int, bool) {
+func inService(c *scale.Control, now time.Time, warmUp time.Duration) func(time.Time) (int, bool) {
 	history := c.Memory.Capacities
 	if c.Facts.Known() && (len(history) == 0 || history[len(history)-1].Instances != c.Facts.Capacity) {
 		history = append(history[:len(history):len(history)],
 			scale.Recommendation{At: c.Facts.ReadAt, Instances: c.Facts.Capacity})
 	}
+	history = guard.Believed(history, now)
 	at := func(t time.Time) int {
 		n := history[0].Instances
 		for _, h := range history {

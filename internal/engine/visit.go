@@ -29,6 +29,9 @@ type visit struct {
 	source  string
 	trigger scale.Trigger
 
+	// arm is shared by all visits of one batch or sweep.
+	arm *breaker
+
 	// What follows is made anew at each try.
 	now     time.Time
 	stored  scale.Stored
@@ -44,6 +47,8 @@ type visit struct {
 	// unread is true when a change was wanted and its fresh read failed; contended when the control row was lost to
 	// other processes too often.
 	unread, contended bool
+	// note is what else the entry is to say.
+	note string
 }
 
 // visit takes a pool's turn. Within this process one visit at a time works on a pool; other processes are told apart by
@@ -108,7 +113,8 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	v.now, v.stored, v.control = e.now(), stored, stored.Control
 	v.control.Version = scale.ControlVersion
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
-	v.outcome, v.fresh, v.moved, v.unread = nil, false, false, false
+	v.outcome, v.fresh, v.moved, v.unread, v.note = nil, false, false, false, ""
+	rewind(&v.control, v.now, e.Lease)
 	var own *metric.Window
 	version := ""
 	for _, s := range stored.Windows {
@@ -159,7 +165,12 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	if v.now.Before(c.FactsRetryAt) {
 		return
 	}
+	if v.arm.open() {
+		c.FactsProblem = "Azure Resource Manager does not answer; the next turn tries again"
+		return
+	}
 	facts, err := e.Fleet.Read(ctx, v.pool.ScaleSet)
+	v.arm.note(err)
 	if err == nil && facts.Capacity == 0 && c.Facts.Capacity > 0 {
 		// A set of many that is suddenly none is read twice before it is believed (facts: VMSS 5.5, row 2).
 		facts, err = e.Fleet.Read(ctx, v.pool.ScaleSet)
@@ -176,6 +187,11 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	}
 	// The instant of the read is the instant of the turn: nothing that is decided later in it is older than its facts.
 	facts.ReadAt = v.now
+	if n := len(c.Memory.Capacities); facts.Capacity == 0 && n > 0 && c.Memory.Capacities[n-1].Instances == 0 &&
+		v.now.Sub(c.Facts.ReadAt) > e.FactsMaxAge+time.Minute {
+		// A zero seen long ago and one seen now are no zero that has lasted.
+		c.Memory.Capacities = c.Memory.Capacities[: n-1 : n-1]
+	}
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
 	c.FactsOutdated, v.fresh = false, true
 }
@@ -189,7 +205,7 @@ func (e *Engine) evaluate(ctx context.Context, v *visit) *scale.Entry {
 	trigger.Folded = v.counts.Folded
 	return &scale.Entry{
 		Version: scale.EntryVersion, Key: entryKey(v.pool.Name, v.now, trigger), Pool: v.pool.Name, At: v.now,
-		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision,
+		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision, Note: v.note,
 	}
 }
 
@@ -264,9 +280,13 @@ func reportOf(v *visit, entry *scale.Entry) PoolReport {
 	d := &entry.Decision
 	r := PoolReport{
 		Pool: v.pool.Name, Entry: entry.Key, Action: d.Action, Direction: d.Direction, From: d.From.Instances,
-		To: d.To.Instances, Wanted: entry.Proposal.Instances, Reason: d.Reason, Mode: v.pool.Mode, Outcome: v.outcome,
+		To: d.To.Instances, Known: entry.View.Facts.Known(), Wanted: entry.Proposal.Instances, Reason: d.Reason, Mode: v.pool.Mode, Outcome: v.outcome,
 		Counts: v.counts,
 	}
+	if n := len(d.Adjustments); n > 0 && d.Action == scale.Hold {
+		r.Until = d.Adjustments[n-1].Until
+	}
+	r.Note = v.note
 	if v.contended {
 		r.Note = "another process decides"
 	}

@@ -34,6 +34,8 @@ type world struct {
 	strike func(point string) error
 	calls  map[string]int
 	writer int
+	// sequence is the last sequence number that hour has used.
+	sequence int
 }
 
 // set is a scale set that behaves as facts: VMSS 1.1 to 1.4 say, as far as the engine can tell.

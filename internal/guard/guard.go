@@ -16,7 +16,7 @@ import (
 // are after it. The order is part of the contract:
 //
 //  0. control: other processes keep winning the control row → hold, the decision is theirs.
-//  1. facts: never read, too old, implausible or of another kind than the pool says → hold.
+//  1. facts: never read, too old, or of another kind than the pool says → hold.
 //  2. freeze: of the installation or of the pool → hold.
 //  3. source: an operator's pin, else the policy's number; a fault of the whole policy → hold; no known reason → hold, or
 //     grow to the default count.
@@ -107,8 +107,7 @@ func (w *walk) opened() bool {
 		w.halt("facts", "orchestration_mismatch", w.wanted(), time.Time{}, string(v.Facts.Orchestration))
 	case v.Facts.ProvisioningState == "Deleting":
 		w.halt("facts", "set_deleting", w.wanted(), time.Time{}, "")
-	case v.Facts.Capacity == 0 && v.Memory.Intended != nil && v.Memory.Intended.Instances > 0 && v.Rails.Limits.Min > 0:
-		// The API has been seen to answer 0 for a set of 90 (facts: VMSS 5.5, row 2).
+	case (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now):
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "")
 	case v.Frozen:
 		w.halt("freeze", "frozen", w.wanted(), time.Time{}, "installation")
@@ -122,12 +121,15 @@ func (w *walk) opened() bool {
 		w.halt("policy", "policy_fault", w.from, time.Time{}, w.proposal.Fault)
 	case !w.proposal.Known && v.Rails.Limits.Default > w.from:
 		w.set("policy", "default_count", v.Rails.Limits.Default, time.Time{}, "no reason is known")
+	case !w.proposal.Known && v.Rails.Limits.Min > w.from:
+		// A set without machines measures nothing: it would stay empty for ever.
+		w.set("limits", "limit_min", v.Rails.Limits.Min, time.Time{}, "no reason is known")
 	case !w.proposal.Known:
 		w.halt("policy", "no_known_reason", w.from, time.Time{}, "")
 	default:
 		w.number, w.reason = w.proposal.Instances, winner(w.proposal)
 	}
-	if w.halted && v.Facts.Known() {
+	if w.halted && v.Facts.Known() && w.reason != "facts_implausible" {
 		// What stops us from knowing agrees to no shrink: it counts as a recommendation to stay.
 		w.recommend(w.from)
 	}
@@ -237,6 +239,45 @@ func (w *walk) recommend(n int) {
 	}
 	r = append(r, scale.Recommendation{At: at, Instances: n})
 	w.recommendations = since(r, now.Add(-seconds(w.view.Rails.StabilisationSeconds)))
+}
+
+// zeroSettles is how long a count of zero must have been seen before it is believed.
+const zeroSettles = 10 * time.Minute
+
+// ZeroDoubted reports whether the facts say zero and that is not to be believed yet: the API has been seen to answer 0
+// for a set of 90 (facts: VMSS 5.5, row 2). A zero that every read since zeroSettles has shown is one: evictions may
+// take the last machine (facts: VMSS 2.2).
+func ZeroDoubted(f scale.Facts, capacities []scale.Recommendation, now time.Time) bool {
+	if !f.Known() || f.Capacity != 0 {
+		return false
+	}
+	n := len(capacities)
+	return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < zeroSettles
+}
+
+// Believed are the capacities without the zeros that did not last: an answer of zero in passing is no machine less in
+// service.
+func Believed(capacities []scale.Recommendation, now time.Time) []scale.Recommendation {
+	doubted := func(i int) bool {
+		end := now
+		if i+1 < len(capacities) {
+			end = capacities[i+1].At
+		}
+		return capacities[i].Instances == 0 && end.Sub(capacities[i].At) < zeroSettles
+	}
+	for i := range capacities {
+		if !doubted(i) {
+			continue
+		}
+		kept := slices.Clone(capacities[:i])
+		for j := i; j < len(capacities); j++ {
+			if !doubted(j) {
+				kept = append(kept, capacities[j])
+			}
+		}
+		return kept
+	}
+	return capacities
 }
 
 // since drops the entries that were no longer in force at the horizon.

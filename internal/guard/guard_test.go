@@ -105,6 +105,29 @@ func TestDecide(t *testing.T) {
 			v.Facts.Capacity = 0
 			v.Memory.Intended = &scale.Capacity{Instances: 9}
 		}, 0, "facts_implausible", true},
+		"a share of nothing is one": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.Capacity = 0, 0
+			v.Rails.GrowStep = scale.Step{Percent: 50, WindowSeconds: 60}
+			v.Memory.Capacities = []scale.Recommendation{rec(3600, 0)}
+		}, 1, "step_grow", false},
+		"a set that was emptied by us is believed at once": {5, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.Capacity = 0, 0
+			v.Memory.Intended = &scale.Capacity{Instances: 0}
+		}, 5, "track", false},
+		"a zero that nobody ordered is doubted, whatever the lower limit": {5, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.Capacity = 0, 0
+		}, 0, "facts_implausible", true},
+		"a size that is not to be had holds back a regular set": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Memory.BackOffs = []scale.BackOff{{Class: scale.ClassNoSpot, Direction: scale.Grow, Until: now.Add(time.Hour)}}
+		}, 10, "back_off_no_spot", true},
+		"a request refused because of its Spot part is not repeated": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Facts.Spot, v.Facts.Mix = true, &scale.Mix{Base: 2, RegularPercent: 50}
+			v.Memory.BackOffs = []scale.BackOff{{Class: scale.ClassQuotaSpot, Direction: scale.Grow, Until: now.Add(time.Hour), Refused: true}}
+		}, 10, "back_off_quota_spot", true},
+		"a growth without a Spot part is not held back by it": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Facts.Spot, v.Facts.Mix = true, &scale.Mix{Base: 40, RegularPercent: 50}
+			v.Memory.BackOffs = []scale.BackOff{{Class: scale.ClassQuotaSpot, Direction: scale.Grow, Until: now.Add(time.Hour), Refused: true}}
+		}, 20, "track", false},
 		"stabilisation keeps the window's highest": {4, func(v *scale.View, _ *scale.Proposal) {
 			v.Rails.StabilisationSeconds = 300
 			v.Memory.Recommendations = []scale.Recommendation{rec(900, 30), rec(310, 8), rec(60, 5)}

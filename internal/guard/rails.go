@@ -134,7 +134,7 @@ func step(w *walk) {
 			return
 		}
 		start := w.from
-		for _, c := range since(w.capacities, v.Now.Add(-seconds(s.WindowSeconds))) {
+		for _, c := range since(Believed(w.capacities, v.Now), v.Now.Add(-seconds(s.WindowSeconds))) {
 			start = min(start, c.Instances)
 		}
 		if most := max(w.from, start+reach(s, start)); w.number > most {
@@ -155,9 +155,10 @@ func step(w *walk) {
 	}
 }
 
-// reach is how far a step goes from a count: the larger of its two measures, a share rounded up.
+// reach is how far a step goes from a count: the larger of its two measures, a share rounded up, and at least one, else
+// a share of nothing would never leave it.
 func reach(s scale.Step, start int) int {
-	return max(s.Instances, (s.Percent*start+99)/100)
+	return max(1, s.Instances, (s.Percent*start+99)/100)
 }
 
 // cooldown lets a direction rest after a change. Growth never waits for a shrink; a shrink waits for both.
@@ -181,8 +182,7 @@ func cooldown(w *walk) {
 	}
 }
 
-// backOff obeys what failures forbid for a while. A failure to get Spot machines holds back only a set that makes
-// nothing else.
+// backOff obeys what failures forbid for a while.
 func backOff(w *walk) {
 	direction := scale.Grow
 	switch {
@@ -191,18 +191,20 @@ func backOff(w *walk) {
 	case w.number < w.from:
 		direction = scale.Shrink
 	}
-	if b, ok := forbids(w.view, direction); ok {
+	if b, ok := forbids(w.view, direction, w.number); ok {
 		w.set("back_off", "back_off_"+string(b.Class), w.from, b.Until, b.Code)
 	}
 }
 
-// forbids finds the longest back-off in force against a direction.
-func forbids(v *scale.View, direction scale.Direction) (longest scale.BackOff, found bool) {
+// forbids finds the longest back-off in force against a direction. A failure to get Spot machines does not hold back a
+// set with a mix, whose regular part comes all the same, unless the whole request was refused because of its Spot part.
+func forbids(v *scale.View, direction scale.Direction, number int) (longest scale.BackOff, found bool) {
 	for _, b := range v.Memory.BackOffs {
 		spotOnly := b.Class == scale.ClassNoSpot || b.Class == scale.ClassQuotaSpot || b.Class == scale.ClassSpotPrice
+		mix := v.Facts.Mix
 		switch {
 		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction:
-		case spotOnly && (v.Facts.Mix != nil || !v.Facts.Spot):
+		case spotOnly && mix != nil && (!b.Refused || number-mix.Regular(number) <= v.Facts.Capacity-mix.Regular(v.Facts.Capacity)):
 		case !found || b.Until.After(longest.Until):
 			longest, found = b, true
 		}
@@ -261,7 +263,7 @@ func (w *walk) mix() *scale.Mix {
 		if !v.Memory.RemixedAt.IsZero() && v.Now.Before(until) {
 			return note("cooldown_mix", until)
 		}
-		if b, ok := forbids(v, scale.Remix); ok {
+		if b, ok := forbids(v, scale.Remix, w.number); ok {
 			return note("back_off_"+string(b.Class), b.Until)
 		}
 	}

@@ -203,10 +203,11 @@ func (f *File) Keep(ctx context.Context, letters []scale.DeadLetter) error {
 	for i := range letters {
 		l := &letters[i]
 		line := letterLine{Source: l.Source, ReceivedAt: l.ReceivedAt, Rejections: fewer(l.Rejections)}
-		if utf8.Valid(l.Body) {
-			line.Text = string(l.Body)
+		// As much of the body as the table keeps: what is larger is nothing that a hub lets through.
+		if body := l.Body[:min(len(l.Body), maxBody)]; utf8.Valid(body) {
+			line.Text = string(body)
 		} else {
-			line.Body = l.Body
+			line.Body = body
 		}
 		doc, err := encode(&line)
 		if err == nil {

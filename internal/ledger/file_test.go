@@ -388,3 +388,22 @@ func TestFileForgetsTheEntryOfACommitThatCouldNotBeStored(t *testing.T) {
 		t.Errorf("after a restart (-before +after):\n%s", d)
 	}
 }
+
+func TestAFileKeepsNoMoreOfADeadLetterThanATable(t *testing.T) {
+	l, err := ledger.OpenFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	body := bytes.Repeat([]byte("ab"), 1<<20)
+	if err := l.Keep(t.Context(), []scale.DeadLetter{{Source: scale.Source{Hub: "ns/hub", Partition: "0", Known: true}, Body: body}}); err != nil {
+		t.Fatal(err)
+	}
+	letters, err := l.DeadLetters(t.Context(), 2)
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%d letters, %v", len(letters), err)
+	}
+	if n := len(letters[0].Body); n == 0 || n > 1<<20 || !bytes.HasPrefix(body, letters[0].Body) {
+		t.Errorf("%d bytes of %d were kept, want the first of them, less than a megabyte", n, len(body))
+	}
+}

@@ -137,11 +137,16 @@ func check(pool string, c *scale.Commit) error {
 }
 
 // letterKeys are the partition and row key of a dead letter: a function of the event's identity, so that a second
-// delivery writes the same row. Later sequence numbers sort first.
+// delivery writes the same row. Later sequence numbers sort first. The time of arrival belongs to the identity: a hub that
+// was created anew counts from the beginning again (facts: events 3.2).
 func letterKeys(l *scale.DeadLetter) (partition, key string) {
 	partition = deadPrefix + escape(l.Source.Hub+"/"+l.Source.Partition)
 	if l.Source.Known && l.Source.Sequence >= 0 {
-		return partition, fmt.Sprintf("%0*d-%0*d", digits, math.MaxInt64-l.Source.Sequence, digits, l.Source.Sequence)
+		key = fmt.Sprintf("%0*d-%0*d", digits, math.MaxInt64-l.Source.Sequence, digits, l.Source.Sequence)
+		if at := l.Source.EnqueuedAt; !at.IsZero() {
+			key += fmt.Sprintf("-%d", at.UnixMilli())
+		}
+		return partition, key
 	}
 	sum := sha256.Sum256(l.Body)
 	return partition, digestPrefix + hex.EncodeToString(sum[:16])

@@ -14,7 +14,10 @@ import (
 //
 //   - average: the mean over the buckets that hold samples of each bucket's average; that is the sum of totals over the
 //     sum of counts where all its points have both, else the mean of their averages. last: the newest bucket's average.
-//   - minimum, maximum, total, count: over all points of all buckets.
+//   - minimum, maximum, total, count: over all points of all buckets. Where a signal's value is a total or a count and
+//     buckets are empty, the value is reckoned up to the whole window: a sum with a hole in it would look like less load
+//     than there was.
+//   - What a process with a clock that ran ahead has folded is left out.
 //   - A statistic is there, in Has, only if every point in the window has it and it fits [scale.Milli]: a sum with a
 //     hole in it, or a maximum of those that name one, would look like less load than there was.
 //   - If the statistic that the signal names is not there, HasValue is false and the state is partial even if coverage
@@ -28,7 +31,7 @@ func View(signals []scale.Signal, windows []*Window, now time.Time, instances fu
 	views := make(map[string]scale.SignalView, len(signals))
 	var m merger
 	for i := range signals {
-		m.gather(&signals[i], i, windows)
+		m.gather(&signals[i], i, windows, now)
 		views[signals[i].Name] = m.view(&signals[i], now, instances)
 	}
 	return views
@@ -49,7 +52,7 @@ type head struct {
 }
 
 // gather sets the merger on a signal.
-func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window) {
+func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window, now time.Time) {
 	m.heads = m.heads[:0]
 	m.width, m.buckets = extent(sig)
 	print, found := fingerprint(sig), false
@@ -58,7 +61,7 @@ func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window) {
 			continue
 		}
 		l := find(w.lanes, hint, sig.Name)
-		if l == nil || !l.held || l.print != print {
+		if l == nil || !l.held || l.print != print || l.newestAt > now.UnixMicro()+futureLimit.Microseconds() {
 			continue
 		}
 		if !found || l.newestAt > m.newestAt || l.newestAt == m.newestAt && l.newestEnd > m.newestEnd {
@@ -197,6 +200,9 @@ func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time
 	hasLast := set(&v.Last, s.last, s.hasMean)
 	v.HasDemand = set(&v.Demand, s.demand/n, s.hasMean && s.hasDemand)
 	v.Value, v.HasValue = named(&v, sig.Aggregation, hasLast)
+	if sig.Aggregation == scale.Total || sig.Aggregation == scale.Count {
+		v.HasValue = v.HasValue && set(&v.Value, float64(v.Value)/1000*float64(m.buckets)/n, true)
+	}
 
 	switch {
 	case now.Sub(v.NewestAt) >= sig.StaleAfter:

@@ -174,7 +174,7 @@ func TestViewOfOneSignal(t *testing.T) {
 				windowWith(windowStats(-3, 2, only(scale.HasCount, 1)), func(s *scale.Sample) { s.Grain = 2 * time.Minute }),
 			},
 			scale.SignalView{
-				State: scale.SignalFresh, Unit: "Percent", Value: 2_000, HasValue: true, Count: 2_000, Has: scale.HasCount,
+				State: scale.SignalFresh, Unit: "Percent", Value: 10_000, HasValue: true, Count: 2_000, Has: scale.HasCount,
 				Buckets: 1, Expected: 5, NewestAt: windowMinute(-1), AgeSeconds: 60,
 			},
 		},
@@ -319,8 +319,8 @@ func TestSumsAreExactAtTheEndsOfTheirRange(t *testing.T) {
 			}
 			for kind, samples := range map[string][]*scale.Sample{"apart": samples, "merged": merged} {
 				v := windowAverages(t, windowOf(signals, samples...), signals)
-				if v.Total != c.want || v.HasValue != (name != "beyond the range is no sum") {
-					t.Errorf("%s: got %d, %v; want %d", kind, v.Total, v.HasValue, c.want)
+				if v.Total != c.want || (v.Has&scale.HasTotal != 0) != (name != "beyond the range is no sum") {
+					t.Errorf("%s: got %d, has %b; want %d", kind, v.Total, v.Has, c.want)
 				}
 			}
 		})

@@ -92,6 +92,7 @@ func (w *Window) Fold(signals []scale.Signal, routed []Routed, now time.Time) (C
 	}
 	f := folding{before: w.mark, same: w.mark, now: now, nowMicro: now.UnixMicro()}
 	changed := w.align(signals)
+	changed = w.dropFuture(f.nowMicro) || changed
 	for _, r := range routed {
 		if r.Sample == nil || r.Signal < 0 || r.Signal >= len(w.lanes) {
 			continue
@@ -128,6 +129,18 @@ func (w *Window) Fold(signals []scale.Signal, routed []Routed, now time.Time) (C
 	changed = changed || after != w.mark
 	w.mark = after
 	return n, changed
+}
+
+// dropFuture empties the lanes whose newest sample lies ahead of the clock by more than skew explains: a process whose
+// own clock ran ahead has folded it, and beside it every sample of the present would count as late.
+func (w *Window) dropFuture(now int64) (changed bool) {
+	for i := range w.lanes {
+		if l := &w.lanes[i]; l.held && l.newestAt > now+futureLimit.Microseconds() {
+			*l = lane{name: l.name, print: l.print, width: l.width, buckets: l.buckets}
+			changed = true
+		}
+	}
+	return changed
 }
 
 // fate is what becomes of one sample.

@@ -165,6 +165,8 @@ type BackOff struct {
 	Direction Direction `json:"direction,omitempty"`
 	Until     time.Time `json:"until"`
 	Code      string    `json:"code,omitempty"`
+	// Refused is true when the whole request was refused and nothing of it came about.
+	Refused bool `json:"refused,omitempty"`
 }
 
 // Orders are what operators have ordered for a pool. Each lasts until it is taken back or its time is over.

@@ -112,7 +112,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return bounded(max(n, 0), time.Second)
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return max(at.Sub(now), 0)
+		return bounded(int64(max(at.Sub(now), 0)/time.Second), time.Second)
 	}
 	return 0
 }
