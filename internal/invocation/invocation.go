@@ -26,6 +26,11 @@ type Event struct {
 	Offset []byte
 	// Body is what the producer sent.
 	Body []byte
+	// Properties are the application's properties of the event, a JSON object as the host wrote it: bytes are base64
+	// there and times have no zone. They are nil if there are none.
+	Properties []byte
+	// System are the properties of the message, likewise, and nil where they say nothing of its content.
+	System []byte
 }
 
 // Invocation is one call of the host for an Event Hubs trigger.

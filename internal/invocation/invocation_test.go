@@ -68,6 +68,7 @@ func identified(bodies ...string) []invocation.Event {
 			},
 		}
 	}
+	events[0].Properties = []byte(`{"source":"vmss-a","n":3}`)
 	return events
 }
 
@@ -159,6 +160,7 @@ func TestTheWorkedPayloadWithAByteOrderMark(t *testing.T) {
 func TestOneEvent(t *testing.T) {
 	const single = `{"id":"m-1","value":91.5}`
 	believed := bare(single)
+	believed[0].Properties = []byte(`{"source": "vmss-a"}`)
 	believed[0].Offset = []byte("8589934592")
 	believed[0].Source = scale.Source{
 		Hub: "ns1.servicebus.windows.net/metrics", Partition: "3", Sequence: 41, Known: true,
@@ -289,6 +291,28 @@ func TestMetadataThatIsMissingOrDoesNotFit(t *testing.T) {
 			[]string{"EnqueuedTimeUtcArray does not fit the 2 events"},
 		},
 		{"no times", map[string]any{"EnqueuedTimeUtcArray": nil}, timeless, nil},
+		{"no properties", map[string]any{"PropertiesArray": nil}, without(func(e *invocation.Event) { e.Properties = nil }), nil},
+		{"properties of no event", map[string]any{"PropertiesArray": `[{},null]`}, without(func(e *invocation.Event) { e.Properties = nil }), nil},
+		{
+			"properties of another number than events",
+			map[string]any{"PropertiesArray": `[{"a":"b"}]`},
+			without(func(e *invocation.Event) { e.Properties = nil }),
+			[]string{"PropertiesArray does not fit the 2 events"},
+		},
+		{"properties of both events, one of them no object", map[string]any{
+			"PropertiesArray": `["x:y",{"cloudEvents:specversion":"1.0"}]`,
+		}, func() []invocation.Event {
+			events := identified(body1, body2)
+			events[0].Properties, events[1].Properties = nil, []byte(`{"cloudEvents:specversion":"1.0"}`)
+			return events
+		}(), nil},
+		{"properties of messages that tell of their content", map[string]any{
+			"SystemPropertiesArray": `[{"content-type":"application/json"},{"SequenceNumber":42}]`,
+		}, func() []invocation.Event {
+			events := identified(body1, body2)
+			events[0].System, events[1].System = []byte(`{"content-type":"application/json"}`), []byte(`{"SequenceNumber":42}`)
+			return events
+		}(), nil},
 		{
 			"no context",
 			map[string]any{"TriggerPartitionContext": nil, "PartitionContext": nil},

@@ -24,6 +24,8 @@ const (
 	metaOldOffset
 	metaSystems
 	metaSystem
+	metaProperties
+	metaProperty
 	metaSys
 	metaRetry
 	metadataKeys
@@ -36,6 +38,7 @@ var metadataNames = [metadataKeys]string{
 	metaOffsets: "OffsetStringArray", metaOffset: "OffsetString",
 	metaOldOffsets: "OffsetArray", metaOldOffset: "Offset",
 	metaSystems: "SystemPropertiesArray", metaSystem: "SystemProperties",
+	metaProperties: "PropertiesArray", metaProperty: "Properties",
 	metaSys: "sys", metaRetry: "RetryContext",
 }
 
@@ -71,8 +74,10 @@ func (p *Parser) identify(many bool) {
 		p.note("no PartitionContext: the events have no identity")
 	}
 	sequences, systems, times, offsets, oldOffsets := metaSequences, metaSystems, metaTimes, metaOffsets, metaOldOffsets
+	properties := metaProperties
 	if !many {
 		sequences, systems, times, offsets, oldOffsets = metaSequence, metaSystem, metaTime, metaOffset, metaOldOffset
+		properties = metaProperty
 	}
 	for i := range inv.Events {
 		inv.Events[i].Source = scale.Source{Hub: inv.Hub, Partition: inv.Partition}
@@ -85,6 +90,7 @@ func (p *Parser) identify(many bool) {
 	if !numbered && len(inv.Events) > 0 {
 		p.note("no usable %s: the events have no identity", metadataNames[sequences])
 	}
+	p.properties(systems, properties, many)
 	p.each(times, many, func(e *Event, value []byte) {
 		e.Source.EnqueuedAt, _ = scan.Time(unquoted(value))
 	})
@@ -95,6 +101,24 @@ func (p *Parser) identify(many bool) {
 		if e := &inv.Events[i].Source; !known || !e.Known {
 			e.Sequence, e.Known = 0, false
 		}
+	}
+}
+
+// properties keeps what stands beside the bodies. Most events have no properties of their own, and most messages say
+// nothing of their content; the arrays that tell so are not taken apart.
+func (p *Parser) properties(systems, properties int, many bool) {
+	object := func(value []byte) []byte {
+		if len(value) > len("{}") && value[0] == '{' {
+			return value
+		}
+		return nil
+	}
+	if bytes.IndexByte(p.call.metadata[properties], ':') >= 0 {
+		p.each(properties, many, func(e *Event, value []byte) { e.Properties = object(value) })
+	}
+	// content-type, ContentEncoding and their like.
+	if bytes.Contains(p.call.metadata[systems], []byte("ontent")) {
+		p.each(systems, many, func(e *Event, value []byte) { e.System = object(value) })
 	}
 }
 

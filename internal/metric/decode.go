@@ -23,15 +23,16 @@ const (
 // WholeBody is the element of a rejection that concerns not one element but all of the body.
 const WholeBody = -1
 
-// Decoder turns the bodies of events into samples. It knows three kinds of element, told apart one by one, because one
-// hub and even one body may mix them (facts: events 0):
+// Decoder turns the bodies of events into samples. Elements are told apart one by one, because one hub and even one body
+// may mix kinds (facts: events 0). Three kinds fill hubs and are read on the way, without a second look:
 //
 //   - records of platform metrics as diagnostic settings export them (facts: events 1.1),
 //   - records of the metrics export by data collection rules, whose statistics may be strings (facts: events 1.2),
 //   - Trimtab's own sample, for senders of one's own: policies/schemas/sample/schema.json.
 //
 // Elements come as {"records":[…]}, as an array of elements or of such objects, alone, or as several of these, each on
-// a line of its own. Everything else is rejected with a reason.
+// a line of its own. All other formats are rows of the table in shapes; docs/signals.md says of each how it is
+// recognised, what becomes a sample and what is refused. What none of them knows is rejected with a reason.
 //
 // A Decoder remembers the names it has seen, in a table of bounded size, so that a stream of samples of the same series
 // allocates nothing. It is made for one goroutine.
@@ -50,6 +51,15 @@ type Decoder struct {
 	outer    record
 	inner    record
 
+	// shapes is the table of the formats beside the three.
+	shapes []shape
+	// envelope is what the element that is being read was wrapped in, nil if in nothing.
+	envelope *envelope
+	// encoding and protobuf are what the properties of the event say of its body.
+	encoding string
+	protobuf bool
+	inflater inflater
+
 	resources, metrics, dimensions, units names
 
 	timeText  []byte
@@ -59,48 +69,83 @@ type Decoder struct {
 }
 
 // NewDecoder returns a Decoder with the default limits.
-func NewDecoder() *Decoder { return &Decoder{MaxBody: DefaultMaxBody} }
+func NewDecoder() *Decoder { return &Decoder{MaxBody: DefaultMaxBody, shapes: shapes()} }
 
 // Decode reads the body of one event that came from src. Each element of the body is either a sample or a rejection,
-// never both and never neither; elements are counted through the whole body from 0. A body that is not JSON from
-// beginning to end, or breaks a limit, is one rejection of [WholeBody] and has no samples: half a body is not evidence.
-// A body without elements, such as {"records":[]}, yields neither.
+// never both and never neither; elements are counted through the whole body from 0. What holds several measurements,
+// such as a Telegraf metric of several fields, is as many elements. A body that cannot be read from beginning to end, or
+// breaks a limit, is one rejection of [WholeBody] and has no samples: half a body is not evidence. A body without
+// elements, such as {"records":[]}, yields neither.
+//
+// Bodies in gzip and Zstandard are uncompressed first, within [MaxInflated] and [MaxRatio]; the bytes that details name
+// are then those of the uncompressed body.
 //
 // Decode never fails and never panics. The slices are valid until the next call; the strings in them for good.
 func (d *Decoder) Decode(body []byte, src scale.Source) (samples []scale.Sample, rejected []scale.Rejection) {
+	return d.DecodeWith(body, Properties{}, src)
+}
+
+// DecodeWith is [Decoder.Decode] of an event whose properties are known too: they may say how the body is encoded, and
+// be the envelope around it (facts: events 1.5, 1.10).
+func (d *Decoder) DecodeWith(body []byte, p Properties, src scale.Source) (samples []scale.Sample, rejected []scale.Rejection) {
 	d.samples, d.rejected = d.samples[:0], d.rejected[:0]
 	d.source, d.element, d.tooMany = src, 0, false
+	d.envelope, d.encoding, d.protobuf = nil, "", false
 	d.body, d.base = body, 0
-	if trimmed, ok := bytes.CutPrefix(body, []byte("\xef\xbb\xbf")); ok {
-		d.body, d.base = trimmed, len(body)-len(trimmed)
-	}
-	if r := d.unreadable(); r != nil {
-		return nil, append(d.rejected, *r)
-	}
-	d.s.Reset(d.body)
-	for d.value(); d.another(); {
-		d.value()
-	}
-	switch err := d.s.Finish(); {
-	case d.tooMany:
-		d.refuseBody(ReasonTooManyElements, fmt.Sprintf("more than %d elements in one body; send several bodies", MaxElements))
-	case err != nil:
-		d.refuseBody(d.broken(err))
+	if reason, detail := d.whole(p); reason != "" {
+		d.refuseBody(reason, detail)
 	}
 	d.body = nil
 	return d.samples, d.rejected
 }
 
-// unreadable is the rejection of a body that is not worth reading, nil for all others.
-func (d *Decoder) unreadable() *scale.Rejection {
-	switch {
-	case len(bytes.TrimLeft(d.body, " \t\r\n")) == 0:
-		return &scale.Rejection{Element: WholeBody, Reason: ReasonEmptyBody, Detail: "the body is empty; send JSON"}
-	case len(d.body) > d.MaxBody:
-		return &scale.Rejection{Element: WholeBody, Reason: ReasonTooLarge, Detail: fmt.Sprintf(
-			"the body has %d bytes, more than the %d that are read; send several bodies", len(d.body), d.MaxBody)}
+// whole reads the body; reason is "" unless it is refused as a whole.
+func (d *Decoder) whole(p Properties) (reason, detail string) {
+	if p.Application != nil || p.System != nil {
+		if reason, detail = d.heed(p); reason != "" {
+			return reason, detail
+		}
 	}
-	return nil
+	if len(d.body) > d.MaxBody {
+		return ReasonTooLarge, fmt.Sprintf("the body has %d bytes, more than the %d that are read; send several bodies", len(d.body), d.MaxBody)
+	}
+	if compressed(d.body) {
+		if d.body, reason, detail = d.inflater.inflate(d.body); reason != "" {
+			return reason, detail
+		}
+	}
+	if trimmed, ok := bytes.CutPrefix(d.body, []byte("\xef\xbb\xbf")); ok {
+		d.base = len(d.body) - len(trimmed)
+		d.body = trimmed
+	}
+	return d.read()
+}
+
+// read reads all of d.body; reason is "" unless it is refused as a whole.
+func (d *Decoder) read() (reason, detail string) {
+	if len(bytes.TrimLeft(d.body, " \t\r\n")) == 0 {
+		return ReasonEmptyBody, "the body is empty; send JSON"
+	}
+	before := d.mark()
+	if d.protobuf && d.otlpBytes(d.body) {
+		return "", ""
+	}
+	d.s.Reset(d.body)
+	for d.value(); d.another(); {
+		d.value()
+	}
+	err := d.s.Finish()
+	switch {
+	case d.tooMany:
+		return ReasonTooManyElements, fmt.Sprintf("more than %d elements in one body; send several bodies", MaxElements)
+	case err == nil:
+		return "", ""
+	}
+	// JSON may begin with a line break too, so this is asked second.
+	if d.rewind(before); d.body[0] == otlpFirst && d.otlpBytes(d.body) {
+		return "", ""
+	}
+	return d.broken(err)
 }
 
 func (d *Decoder) refuseBody(reason, detail string) {
@@ -115,12 +160,12 @@ func (d *Decoder) broken(err error) (reason, detail string) {
 		return ReasonBadJSON, err.Error()
 	}
 	where := fmt.Sprintf("%s at byte %d", failure.Problem, failure.Offset+d.base)
+	if encodings[d.encoding] && d.encoding != "identity" {
+		return ReasonCompressed, fmt.Sprintf("the content-encoding is %s and the body is not readable (%s); what is undone are "+
+			"%s and %s", d.encoding, where, gzipBody, zstdBody)
+	}
 	if name := looksLike(d.body); name != "" {
-		reason = ReasonNotJSON
-		if name == gzipBody || name == zstdBody {
-			reason = ReasonCompressed
-		}
-		return reason, fmt.Sprintf("the body looks like %s (%s); send uncompressed JSON in UTF-8", name, where)
+		return ReasonNotJSON, fmt.Sprintf("the body looks like %s (%s); send JSON in UTF-8, or OTLP", name, where)
 	}
 	switch failure.Problem {
 	case scan.TooDeep:
@@ -227,6 +272,9 @@ func (d *Decoder) stray() {
 
 // reject ends the current element as a rejection.
 func (d *Decoder) reject(reason, detail string) {
+	if d.envelope != nil {
+		detail = "in " + d.envelope.name + ": " + detail
+	}
 	if d.counted() {
 		d.rejected = append(d.rejected, scale.Rejection{Element: d.element, Reason: reason, Detail: detail})
 		d.element++

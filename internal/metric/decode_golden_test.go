@@ -54,9 +54,16 @@ func readable(s scale.Sample) decoded {
 }
 
 // TestRealBodies decodes bodies that were captured or documented by others (testdata/events/NOTICE).
-func TestRealBodies(t *testing.T) {
-	files, err := filepath.Glob("testdata/events/*.json")
-	if err != nil || len(files) != 18 {
+func TestRealBodies(t *testing.T) { golden(t, "testdata/events", 18) }
+
+// TestBodiesOfEveryFormat decodes bodies of ours, of the formats of which there is none of others that would make samples.
+func TestBodiesOfEveryFormat(t *testing.T) { golden(t, "testdata/formats", 9) }
+
+// golden holds what comes of each of the bodies in a folder to the file beside it.
+func golden(t *testing.T, folder string, bodies int) {
+	t.Helper()
+	files, err := filepath.Glob(folder + "/*.json")
+	if err != nil || len(files) != bodies {
 		t.Fatalf("%d bodies, %v", len(files), err)
 	}
 	d := metric.NewDecoder()

@@ -86,15 +86,33 @@ func badName(name string) string {
 func canonicalDimensions(raw []byte) (canonical, why string) {
 	var s scan.Scanner
 	s.Reset(raw)
-	var pairs []string
-	keys := make(map[string]bool)
-	size := 0
+	var dimensions []dimension
 	for s.Object(); s.Field(); {
-		key := strings.ToLower(string(s.Key()))
+		key := string(s.Key())
 		if s.Kind() != scan.String {
-			return "", fmt.Sprintf("%s: want a string, got %s", clip([]byte(key)), s.Kind())
+			return "", fmt.Sprintf("%s: want a string, got %s", clip([]byte(strings.ToLower(key))), s.Kind())
 		}
-		value := string(s.Text())
+		dimensions = append(dimensions, dimension{key, string(s.Text())})
+		// What is told of so many cannot fit.
+		if len(dimensions) > MaxName {
+			return "", tooLongDimensions
+		}
+	}
+	return joinDimensions(dimensions)
+}
+
+var tooLongDimensions = fmt.Sprintf("longer than %d bytes", MaxName)
+
+// joinDimensions is the canonical form of dimensions as they were sent; why says what is wrong, otherwise "".
+func joinDimensions(dimensions []dimension) (canonical, why string) {
+	if len(dimensions) == 0 {
+		return "", ""
+	}
+	pairs := make([]string, 0, len(dimensions))
+	keys := make(map[string]bool, len(dimensions))
+	size := 0
+	for _, e := range dimensions {
+		key := strings.ToLower(e.key)
 		if key == "" {
 			return "", "a dimension without a name"
 		}
@@ -105,12 +123,12 @@ func canonicalDimensions(raw []byte) (canonical, why string) {
 		if why := badName(key); why != "" {
 			return "", fmt.Sprintf("the name %s %s", clip([]byte(key)), why)
 		}
-		if strings.ContainsFunc(value, unicode.IsControl) {
+		if strings.ContainsFunc(e.value, unicode.IsControl) {
 			return "", fmt.Sprintf("the value of %s holds control characters", clip([]byte(key)))
 		}
-		pair := escapeDimension.Replace(key) + "=" + escapeDimension.Replace(value)
+		pair := escapeDimension.Replace(key) + "=" + escapeDimension.Replace(e.value)
 		if size += len(pair) + 1; size > MaxName {
-			return "", fmt.Sprintf("longer than %d bytes", MaxName)
+			return "", tooLongDimensions
 		}
 		pairs = append(pairs, pair)
 	}

@@ -8,10 +8,11 @@ const (
 	ReasonTooLarge        = "too_large"
 	ReasonTooManyElements = "too_many_elements"
 	ReasonTooDeep         = "too_deep"
-	ReasonCompressed      = "compressed"
-	ReasonNotJSON         = "not_json"
-	ReasonBadJSON         = "bad_json"
-	ReasonBadUTF8         = "bad_utf8"
+	// ReasonCompressed: a body that is compressed in a way that is not undone, or cannot be.
+	ReasonCompressed = "compressed"
+	ReasonNotJSON    = "not_json"
+	ReasonBadJSON    = "bad_json"
+	ReasonBadUTF8    = "bad_utf8"
 	// ReasonBadElement: an element is no object.
 	ReasonBadElement = "bad_element"
 	// ReasonUnsupportedFormat: a format that Trimtab knows by name and does not read.
@@ -32,6 +33,17 @@ const (
 	ReasonBadDimension = "bad_dimension"
 	// ReasonBadName: a resource, metric or unit is too long, or holds control characters.
 	ReasonBadName = "bad_name"
+	// ReasonNoResource: a measurement that does not say of what.
+	ReasonNoResource = "no_resource"
+	// ReasonCumulative: a sum since some beginning, which says something only beside an earlier one.
+	ReasonCumulative = "cumulative"
+
+	// What is no measurement but recognised for what it is; see docs/signals.md.
+	ReasonRecognisedAlert       = "recognised_alert"
+	ReasonRecognisedAutoscale   = "recognised_autoscale"
+	ReasonRecognisedActivity    = "recognised_activity"
+	ReasonRecognisedHealth      = "recognised_health"
+	ReasonRecognisedMaintenance = "recognised_maintenance"
 )
 
 const (
@@ -45,17 +57,15 @@ func looksLike(body []byte) string {
 	head := body[:min(len(body), 64)]
 	text := bytes.TrimLeft(head, " \t\r\n")
 	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return gzipBody
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return zstdBody
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return "UTF-16"
 	case bytes.HasSuffix(bytes.TrimSpace(body), []byte("B blob data]")):
 		return "a log viewer's stand-in for a body that it could not show"
-	case head[0] == 0x0a && binary(head):
-		return "protobuf, perhaps OTLP"
-	case len(text) == 0 || binary(text[:1]):
+	case head[0] == 0x0a && unprintable(head):
+		return "protobuf, and not OTLP metrics"
+	case remoteWrite(body):
+		return "Prometheus remote write"
+	case len(text) == 0 || unprintable(text[:1]):
 		return "binary data"
 	case text[0] == '<':
 		return "XML"
@@ -67,8 +77,8 @@ func looksLike(body []byte) string {
 	return ""
 }
 
-// binary reports whether a beginning holds control characters that no text holds.
-func binary(head []byte) bool {
+// unprintable reports whether a beginning holds control characters that no text holds.
+func unprintable(head []byte) bool {
 	return bytes.IndexFunc(head, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' }) >= 0
 }
 

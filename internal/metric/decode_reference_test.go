@@ -78,16 +78,27 @@ func tooDeep(raw []byte) bool {
 	return false
 }
 
+// The formats of the table are not known to the reference: each has tests of its own. These are fields without which
+// none of them makes a sample.
+var tableFields = []string{
+	"data", "data_base64", "fields", "metrics", "resourcemetrics", "kind", "labels", "@timestamp", "type",
+}
+
 // referenceDecode returns the samples of a body and the indices of the elements that are none; whole is true when the
-// body as a whole is refused.
-func referenceDecode(body []byte) (samples []decoded, rejected []int, whole bool) {
+// body as a whole is refused, foreign when the reference cannot judge it.
+func referenceDecode(body []byte) (samples []decoded, rejected []int, whole, foreign bool) {
+	if bytes.HasPrefix(body, []byte("\x1f\x8b")) || bytes.HasPrefix(body, []byte("\x28\xb5\x2f\xfd")) || bytes.HasPrefix(body, []byte("\n")) {
+		return nil, nil, false, true
+	}
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
 	if len(bytes.Trim(body, " \t\r\n")) == 0 || len(body) > metric.DefaultMaxBody {
-		return nil, nil, true
+		return nil, nil, true, false
 	}
 	n := 0
 	element := func(raw json.RawMessage, inner bool) {
 		if kindOf(raw) == '{' {
+			m := lowered(members(raw))
+			foreign = foreign || referenceFormat(m) == "" && slices.ContainsFunc(tableFields, func(key string) bool { return len(m[key]) > 0 })
 			if s, ok := referenceElement(members(raw)); ok {
 				s.Element = n
 				samples = append(samples, s)
@@ -118,17 +129,17 @@ func referenceDecode(body []byte) (samples []decoded, rejected []int, whole bool
 			break
 		}
 		if err != nil || tooDeep(raw) {
-			return nil, nil, true
+			return nil, nil, true, false
 		}
 		start := dec.InputOffset() - int64(len(raw))
 		if !first && !bytes.Contains(body[end:start], []byte("\n")) {
-			return nil, nil, true
+			return nil, nil, true, false
 		}
 		end = dec.InputOffset()
 		if kindOf(raw) == '[' {
 			var elements []json.RawMessage
 			if json.Unmarshal(raw, &elements) != nil {
-				return nil, nil, true
+				return nil, nil, true, false
 			}
 			for _, e := range elements {
 				top(e)
@@ -138,9 +149,9 @@ func referenceDecode(body []byte) (samples []decoded, rejected []int, whole bool
 		}
 	}
 	if n > metric.MaxElements {
-		return nil, nil, true
+		return nil, nil, true, false
 	}
-	return samples, rejected, false
+	return samples, rejected, false, foreign
 }
 
 // lowered maps the small form of each key to its values, in order.

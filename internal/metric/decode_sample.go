@@ -1,7 +1,6 @@
 package metric
 
 import (
-	"bytes"
 	"fmt"
 	"strconv"
 
@@ -13,44 +12,27 @@ import (
 type format uint8
 
 const (
-	formatUnknown format = iota
-	formatCloudEvent
-	formatEventGrid
-	formatAlert
-	formatOTLP
+	// formatForeign is everything that the table of shapes tells apart.
+	formatForeign format = iota
 	formatOwn
 	formatRecords
 	formatPlatform
-	formatTable
-	formatLog
-	formatTelegraf
 )
 
 // format tells the formats apart, the surest marks first (facts: events 0).
 func (r *record) format() format {
 	switch {
-	case r.seen.has(fSpecVersion):
-		return formatCloudEvent
-	case r.seen.has(fEventType) && r.seen.has(fEventTime) && r.seen.has(fTopic):
-		return formatEventGrid
-	case r.seen.has(fSchemaID):
-		return formatAlert
-	case r.seen.has(fResourceMetrics):
-		return formatOTLP
+	case r.seen.has(fSpecVersion), r.seen.has(fEventType) && r.seen.has(fEventTime) && r.seen.has(fTopic),
+		r.seen.has(fSchemaID), r.seen.has(fResourceMetrics):
+		return formatForeign
 	case r.seen.has(fTrimtab):
 		return formatOwn
 	case r.seen.has(fRecords):
 		return formatRecords
 	case r.seen.has(fMetricName):
 		return formatPlatform
-	case r.has(fType) && bytes.HasPrefix(r.text[fType], []byte("App")):
-		return formatTable
-	case r.seen.has(fCategory):
-		return formatLog
-	case r.seen.has(fFields) && r.seen.has(fName) && r.seen.has(fTags):
-		return formatTelegraf
 	}
-	return formatUnknown
+	return formatForeign
 }
 
 // form is how a supported format spells a sample.
@@ -84,6 +66,11 @@ func (d *Decoder) finish(r *record, inner bool) {
 	case formatOwn:
 		d.own(r)
 	case formatPlatform:
+		if d.envelope != nil && platformForm.required&^(r.seen&^r.null) != 0 {
+			// The envelope may say what is missing.
+			d.foreign(r)
+			return
+		}
 		d.sample(r, &platformForm)
 	case formatRecords:
 		switch {
@@ -97,39 +84,6 @@ func (d *Decoder) finish(r *record, inner bool) {
 	default:
 		d.foreign(r)
 	}
-}
-
-// foreign rejects an element of a format that is not read.
-func (d *Decoder) foreign(r *record) {
-	reason, what := ReasonUnsupportedFormat, ""
-	switch r.format() {
-	case formatCloudEvent:
-		what = "a CloudEvent" + d.about(r, fType)
-	case formatEventGrid:
-		what = "an Event Grid event" + d.about(r, fEventType)
-	case formatAlert:
-		what = "an alert of an action group" + d.about(r, fSchemaID)
-	case formatOTLP:
-		what = "an OTLP metrics request"
-	case formatTable:
-		what = "a row of a workspace export" + d.about(r, fType)
-	case formatLog:
-		what = "a resource log, not a metric" + d.about(r, fCategory)
-	case formatTelegraf:
-		what = "a Telegraf metric"
-	default:
-		reason, what = ReasonUnknownFormat, "an object without metricName, trimtab or records"
-	}
-	d.reject(reason, fmt.Sprintf("%s at byte %d; what is read are platform metrics, by diagnostic setting or data "+
-		"collection rule, and trimtab samples", what, r.at+d.base))
-}
-
-// about quotes a text field that says more about a foreign element.
-func (d *Decoder) about(r *record, f field) string {
-	if !r.has(f) || r.bad.has(f) {
-		return ""
-	}
-	return fmt.Sprintf(" (%s %s)", fieldNames[f], clip(r.text[f]))
 }
 
 // own ends an element that says it is one of Trimtab's own samples. It is held to its schema: a misspelt dimensions
@@ -259,8 +213,7 @@ func (d *Decoder) unfit(r *record, form *form) (reason, detail string) {
 	}
 }
 
-// stats collects the statistics of an element. A count of 0 says that nothing was measured: then the zeros beside it
-// are no measurements (facts: events 1.1).
+// stats collects the statistics of an element.
 func (r *record) stats(form *form) (s scale.Stats) {
 	for _, f := range [...]field{form.average, fMinimum, fMaximum, fTotal, fCount} {
 		if !r.has(f) {
@@ -280,18 +233,10 @@ func (r *record) stats(form *form) (s scale.Stats) {
 			s.Average, s.Has = v, s.Has|scale.HasAverage
 		}
 	}
-	switch {
-	case s.Has&scale.HasCount != 0 && s.Count == 0:
-		return scale.Stats{Has: scale.HasCount}
-	case form == &ownForm && s.Has == scale.HasAverage:
-		// A lone value is one measurement, and all that can be said of one.
-		v := s.Average
-		const all = scale.HasAverage | scale.HasMinimum | scale.HasMaximum | scale.HasTotal | scale.HasCount
-		return scale.Stats{Has: all, Average: v, Minimum: v, Maximum: v, Total: v, Count: 1}
-	case s.Has&scale.HasAverage == 0 && s.Has&scale.HasTotal != 0 && s.Has&scale.HasCount != 0:
-		s.Average, s.Has = s.Total/s.Count, s.Has|scale.HasAverage
+	if form == &ownForm && s.Has == scale.HasAverage {
+		return lone(s.Average)
 	}
-	return s
+	return settled(s)
 }
 
 // where names a field and the place of its value.
