@@ -8,16 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"trimtab/internal/metric"
-	"trimtab/internal/policy"
 	"trimtab/internal/scale"
-	"trimtab/policies"
 )
 
 // decodeCommand answers why a metric is not seen: what its event holds, and which signals listen to it.
@@ -32,7 +29,7 @@ the signals that listen to it, and one for each element that could not be unders
 
 Each file is one body; with --lines each line of it is one.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			pools, err := poolsOf(cmd.Context(), folder)
+			pools, err := poolsOf(cmd.Context(), h, folder)
 			if err != nil {
 				return err
 			}
@@ -51,28 +48,26 @@ Each file is one body; with --lines each line of it is one.`,
 		},
 	}
 	cmd.Flags().BoolVar(&lines, "lines", false, "each line is a body of its own")
-	cmd.Flags().StringVar(&folder, "policies", "", "folder of the pools to match with; else policies/ where there is one, else the embedded ones")
+	cmd.Flags().StringVar(&folder, "policies", "", "folder of the pools to match with, in place of what "+setPolicies+" names")
 	return cmd
 }
 
-// poolsOf loads the pools of a folder, of policies/, or the embedded ones.
-func poolsOf(ctx context.Context, folder string) ([]scale.Pool, error) {
-	bundle, err := policy.Load(ctx, policyFiles(folder))
+// poolsOf loads the pools of a folder; without one, those that serve would load in the same environment.
+func poolsOf(ctx context.Context, h *hall, folder string) ([]scale.Pool, error) {
+	c := &Config{Policies: folder}
+	if folder == "" {
+		// Only the choice of policies matters at this desk: a ledger that is not set up is no reason to decode nothing.
+		r := newReader(h.environ)
+		c.Policies = r.policies()
+		if err := errors.Join(r.problems...); err != nil {
+			return nil, err
+		}
+	}
+	bundle, err := loadPolicies(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	return bundle.Pools, nil
-}
-
-// policyFiles is the tree of policies in a folder; of an empty name, policies/ where there is one, else the embedded.
-func policyFiles(folder string) fs.FS {
-	switch {
-	case folder == "" && isDirectory("policies"):
-		return os.DirFS("policies")
-	case folder == "":
-		return policies.FS
-	}
-	return os.DirFS(folder)
 }
 
 // decoding prints what becomes of bodies and counts it.

@@ -13,6 +13,7 @@ import (
 
 	"trimtab/internal/ledger"
 	"trimtab/internal/scale"
+	"trimtab/policies"
 )
 
 // call runs a command line over an environment.
@@ -69,6 +70,56 @@ func TestDecodeSaysWhatBecomesOfEachElement(t *testing.T) {
 	}
 	if lines[3]["rejected"] == "" || lines[3]["detail"] == "" || lines[3]["element"] != 3.0 {
 		t.Errorf("got rejection %v", lines[3])
+	}
+}
+
+func TestDecodeMatchesWithThePoliciesThatServeWouldLoad(t *testing.T) {
+	set, flag, broken := t.TempDir(), t.TempDir(), t.TempDir()
+	for folder, pool := range map[string]string{set: "shop", flag: "till"} {
+		if err := os.CopyFS(folder, policies.FS); err != nil {
+			t.Fatal(err)
+		}
+		// The same pool, under a name of its own, is what signals listen by.
+		for _, file := range []string{"data.json", "web.rego"} {
+			text, err := os.ReadFile(filepath.Join(folder, "pools", "web", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = bytes.ReplaceAll(text, []byte("package pools.web"), []byte("package pools."+pool))
+			if err := os.MkdirAll(filepath.Join(folder, "pools", pool), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, "pools", pool, file), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.RemoveAll(filepath.Join(folder, "pools", "web")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body := write(t, "body.json", `{"trimtab":1,"resource":"`+webSet+`","metric":"Percentage CPU","time":"2026-05-04T09:00:00Z","value":1}`)
+	for name, c := range map[string]struct {
+		environ []string
+		args    []string
+		want    string
+	}{
+		"the setting's folder":              {[]string{setPolicies + "=" + set}, nil, `"signals":["shop.cpu"]`},
+		"the flag's folder":                 {nil, []string{"--policies", flag}, `"signals":["till.cpu"]`},
+		"the flag's before the setting's":   {[]string{setPolicies + "=" + set}, []string{"--policies", flag}, `"signals":["till.cpu"]`},
+		"the embedded ones by their name":   {[]string{setPolicies + "=embedded"}, nil, `"signals":["web.cpu"]`},
+		"the embedded ones where none else": {nil, nil, `"signals":["web.cpu"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := call(t, c.environ, append([]string{"decode", body}, c.args...)...)
+			if code != exitDone || !strings.Contains(out, c.want) {
+				t.Errorf("exit %d, want %s\n%s%s", code, c.want, out, errs)
+			}
+		})
+	}
+	for name, folder := range map[string]string{"is not a directory": filepath.Join(broken, "gone"), "main/main.rego:1: ": broken} {
+		if code, _, errs := call(t, []string{setPolicies + "=" + folder}, "decode", body); code == exitDone || !strings.Contains(errs, name) {
+			t.Errorf("exit %d, want a failure that says %q: %s", code, name, errs)
+		}
 	}
 }
 

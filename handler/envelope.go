@@ -11,6 +11,7 @@ import (
 
 	"trimtab/internal/engine"
 	"trimtab/internal/invocation"
+	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
 
@@ -109,7 +110,9 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 func batchOf(inv *invocation.Invocation, id string) engine.Batch {
 	batch := engine.Batch{Invocation: id, Events: make([]engine.Event, len(inv.Events))}
 	for i, e := range inv.Events {
-		batch.Events[i] = engine.Event{Source: e.Source, Body: e.Body}
+		batch.Events[i] = engine.Event{
+			Source: e.Source, Body: e.Body, Properties: metric.Properties{Application: e.Properties, System: e.System},
+		}
 	}
 	return batch
 }

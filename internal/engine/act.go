@@ -31,7 +31,8 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 	}
 	in := stored.Control.Intent
 	now := e.now()
-	if in == nil || in.Owner != owner || in.Stage != scale.StagePrepared || !now.Before(in.LeaseUntil) {
+	// A PATCH that begins late in the lease could still be on its way when another process finds it abandoned.
+	if in == nil || in.Owner != owner || in.Stage != scale.StagePrepared || !now.Before(in.LeaseUntil.Add(-e.Lease/2)) {
 		report.Note = "intent is no longer ours"
 		log.Warn("intent not sent: no longer ours")
 		return

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
 
@@ -10,6 +11,8 @@ import (
 type Event struct {
 	Source scale.Source
 	Body   []byte
+	// Properties are the message's, where the format lies in them.
+	Properties metric.Properties
 }
 
 // Batch is what one invocation brings: events of one partition, in order.

@@ -29,8 +29,8 @@ type Options struct {
 	// Five minutes unless given: at half of the published read bucket of a subscription (800 a minute; facts: VMSS 1.5)
 	// one process keeps the facts of 2,000 pools fresh.
 	FactsMaxAge time.Duration
-	// Lease is how long the process that wrote an intent may send its PATCH: longer than that call's own time-out. 90
-	// seconds unless given.
+	// Lease is how long an intent belongs to the process that wrote it. The PATCH is sent in its first half, so it is at
+	// least twice as long as that call's own time-out. 90 seconds unless given.
 	Lease time.Duration
 	// Workers bounds how many pools are worked on at once; eight unless given.
 	Workers int
@@ -192,7 +192,12 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 	defer e.decoders.Put(decoder)
 	index := make(map[*pool]int)
 	for _, ev := range b.Events {
-		samples, rejected := decoder.Decode(ev.Body, ev.Source)
+		if ev.Source.EnqueuedAt.After(now.Add(time.Minute)) {
+			// Nothing has arrived in the future: what says so must not speak for a hub created anew, nor win against what
+			// arrives from now on.
+			ev.Source.EnqueuedAt = now
+		}
+		samples, rejected := decoder.DecodeWith(ev.Body, ev.Properties, ev.Source)
 		if len(rejected) > 0 {
 			report.DeadLetters++
 			letters = append(letters, scale.DeadLetter{

@@ -25,8 +25,8 @@ func (e *Engine) follow(ctx context.Context, v *visit) error {
 	in := v.control.Intent
 	switch {
 	case in == nil:
-	case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil):
-		// Its owner may be sending the PATCH at this moment.
+	case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil.Add(settle)):
+		// Its owner may be sending the PATCH at this moment, or it is on its way.
 	case v.now.Sub(in.StartedAt) >= operationOver:
 		e.compare(ctx, v)
 	case v.now.Before(in.PollAt):
