@@ -81,9 +81,17 @@ fuzz: ## fuzz each target for FUZZ inputs
 	  done; \
 	done
 
+.PHONY: mutants
+mutants: ## break the product in many places and expect the simulation to find each: the table, then killed and survived
+	go run ./tests/mutants $(ARGS)
+
 .PHONY: bench
 bench: build ## measure, and close with one line for each figure: bench: NAME VALUE UNIT
 	go run ./tests/bench $(ARGS)
+
+.PHONY: soak
+soak: $(npm) ## simulate many histories and kill processes for minutes, and close with one line of what was broken
+	go run ./tests/soak $(ARGS)
 
 .PHONY: package
 package: ## write trimtab.zip, as `func azure functionapp publish` would make it

@@ -20,6 +20,10 @@ type Request struct {
 	IfMatch string    `json:"if_match,omitempty"`
 	// Status is 0 when the connection was dropped or left hanging.
 	Status int `json:"status"`
+	// Applied is true for a PATCH that had its effect, whatever became of its answer; Overtook is true for one that ended
+	// the operation of an earlier PATCH.
+	Applied  bool `json:"applied,omitempty"`
+	Overtook bool `json:"overtook,omitempty"`
 	// Capacity is what a PATCH asked for, nil when it asked for none.
 	Capacity *int `json:"capacity,omitempty"`
 	// Body is the JSON document sent, if any.
@@ -72,6 +76,7 @@ func (w *world) answer(now time.Time, r *http.Request, body []byte) (answer, *Fa
 func (w *world) record(now time.Time, r *http.Request, body []byte, a answer, f *Fault) {
 	line := Request{
 		At: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, IfMatch: r.Header.Get("If-Match"), Status: a.status,
+		Applied: a.applied, Overtook: a.overtook,
 	}
 	if f != nil {
 		line.Status = f.Status

@@ -18,6 +18,8 @@ type operation struct {
 	status             string // empty while it runs
 	code, message      string
 	startedAt, endedAt time.Time
+	// patched is true for an operation that a PATCH began, and not somebody else's write.
+	patched bool
 }
 
 // change is what a PATCH, or somebody else's, asks of a set.

@@ -25,6 +25,8 @@ type answer struct {
 	status int
 	header http.Header
 	doc    any
+	// applied and overtook go into the request log.
+	applied, overtook bool
 }
 
 // route is a method and a path whose {parts} are taken out; the rest is compared without regard to case, as ARM does.

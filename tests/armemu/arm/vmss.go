@@ -112,8 +112,11 @@ func (w *world) patchSet(c call) answer {
 	if refused != nil {
 		return *refused
 	}
+	overtook := s.current != nil && s.current.patched
 	o := w.begin(s, ch, c.now)
+	o.patched = true
 	a := success(s.doc(s.nominal))
+	a.applied, a.overtook = true, overtook
 	a.header.Set("Azure-AsyncOperation", o.url(c.host))
 	a.header.Set("Azure-AsyncNotification", "Enabled")
 	w.askToWait(a.header)

@@ -1,0 +1,184 @@
+// Command mutants proves that the simulation looks: it breaks the product in one place after another, in a copy that
+// only the compiler sees, and expects each break to be found. A mutant that survives is a check that is missing.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"trimtab/tests/sim"
+)
+
+// mutant is one deliberate fault: old must stand in the file exactly once.
+type mutant struct {
+	name, file, old, new string
+}
+
+// verdict is what became of a mutant.
+type verdict struct {
+	Killed    bool
+	Invariant int
+	Seed      uint64
+	Histories int
+	Text      string
+}
+
+func main() {
+	hunt := flag.Bool("hunt", false, "run histories on this build until one is broken, and print the verdict")
+	n := flag.Int("histories", 8000, "how many histories a mutant may survive")
+	first := flag.Uint64("first", 1, "the first seed")
+	only := flag.String("only", "", "only these mutants, separated by commas; smoke for the few that every test run takes")
+	workers := flag.Int("workers", 2, "how many mutants at once")
+	flag.Parse()
+	if *hunt {
+		if err := json.NewEncoder(os.Stdout).Encode(search(*first, *n)); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if err := run(context.Background(), *only, *first, *n, *workers); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+// search runs histories until one is broken.
+func search(first uint64, n int) verdict {
+	for i := range n {
+		r := sim.Run(sim.Options{Seed: first + uint64(i), Redecide: 4})
+		if v := r.Violation; v != nil {
+			return verdict{Killed: true, Invariant: v.Invariant, Seed: r.Seed, Histories: i + 1, Text: v.Text}
+		}
+	}
+	return verdict{Histories: n}
+}
+
+// run builds and hunts each mutant, and prints the table.
+func run(ctx context.Context, only string, first uint64, n, workers int) error {
+	chosen := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
+		return only != "" && !slices.Contains(strings.Split(only, ","), m.name) && (only != "smoke" || !slices.Contains(smoke, m.name))
+	})
+	if len(chosen) == 0 {
+		return fmt.Errorf("no mutant is named %q", only)
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "trimtab-mutants-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+
+	verdicts, errs := make([]verdict, len(chosen)), make([]error, len(chosen))
+	slots := make(chan struct{}, max(workers, 1))
+	var group sync.WaitGroup
+	for i, m := range chosen {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			verdicts[i], errs[i] = m.hunt(ctx, root, filepath.Join(work, m.name), first, n)
+			if errs[i] == nil {
+				fmt.Println(row(&m, verdicts[i]))
+			}
+		})
+	}
+	group.Wait()
+	killed, survived := 0, 0
+	for i := range chosen {
+		switch {
+		case errs[i] != nil:
+			errs[i] = fmt.Errorf("%s: %w", chosen[i].name, errs[i])
+		case verdicts[i].Killed:
+			killed++
+		default:
+			survived++
+		}
+	}
+	fmt.Printf("mutants: killed=%d survived=%d\n", killed, survived)
+	if survived > 0 {
+		errs = append(errs, fmt.Errorf("%d survived", survived))
+	}
+	return errors.Join(errs...)
+}
+
+// row is a mutant's line of the table.
+func row(m *mutant, v verdict) string {
+	if !v.Killed {
+		return fmt.Sprintf("%-44s SURVIVED %d histories", m.name, v.Histories)
+	}
+	by := fmt.Sprintf("invariant %d", v.Invariant)
+	if v.Invariant == 0 {
+		by = "liveness"
+	}
+	text := v.Text
+	if len(text) > 90 {
+		text = text[:90] + "…"
+	}
+	return fmt.Sprintf("%-44s %-12s seed %-6d %5d histories  %s", m.name, by, v.Seed, v.Histories, strings.ReplaceAll(text, "\n", " "))
+}
+
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("find the module: %w", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(out))), nil
+}
+
+// hunt builds this program with the mutant in the place of its file, and lets it search.
+func (m *mutant) hunt(ctx context.Context, root, work string, first uint64, n int) (verdict, error) {
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return verdict{}, err
+	}
+	file := filepath.Join(root, filepath.FromSlash(m.file))
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return verdict{}, err
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		return verdict{}, fmt.Errorf("%s holds %q %d times, not once: bring the mutant up to date", m.file, m.old, n)
+	}
+	changed := filepath.Join(work, "mutant.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o644); err != nil {
+		return verdict{}, err
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: changed}})
+	if err != nil {
+		return verdict{}, err
+	}
+	plan := filepath.Join(work, "overlay.json")
+	if err := os.WriteFile(plan, overlay, 0o644); err != nil {
+		return verdict{}, err
+	}
+	program := filepath.Join(work, "hunt")
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", plan, "-o", program, "./tests/mutants")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return verdict{}, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	hunter := exec.CommandContext(ctx, program, "-hunt", "-first", fmt.Sprint(first), "-histories", fmt.Sprint(n))
+	hunter.Stderr = os.Stderr
+	out, err := hunter.Output()
+	if err != nil {
+		return verdict{}, fmt.Errorf("hunt: %w", err)
+	}
+	var v verdict
+	if err := json.Unmarshal(out, &v); err != nil {
+		return verdict{}, fmt.Errorf("read the verdict: %w", err)
+	}
+	return v, os.Remove(program)
+}

@@ -1,0 +1,100 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"trimtab/internal/scale"
+)
+
+// restWithin bounds the virtual time in which all must have come to rest: the longest back-off and the longest cooldowns
+// over as many steps as lie between the limits.
+const restWithin = 6 * time.Hour
+
+// rest stops the faults, lets the load stand still, and waits until every pool is where it belongs.
+func (w *world) rest() {
+	if w.result.Violation != nil {
+		return
+	}
+	w.chaos = false
+	w.ledgerDown, w.armDown = time.Time{}, time.Time{}
+	w.note("calm")
+	for _, p := range w.pools {
+		s := w.sets[p.ScaleSet]
+		s.zeroUntil = time.Time{}
+		s.live = s.capacity
+	}
+	began := w.now
+	deadline, next, calm := began.Add(restWithin), began.Add(time.Minute), 0
+	why := ""
+	for w.running() && w.now.Before(deadline) {
+		if w.queue[0].at.Before(next) {
+			w.step()
+			continue
+		}
+		next = next.Add(time.Minute)
+		if why = w.restless(); why != "" {
+			calm = 0
+			continue
+		}
+		if calm++; calm >= 3 {
+			w.result.Rest = w.now.Sub(began)
+			w.checkAll()
+			return
+		}
+	}
+	w.broken(0, "not at rest after %v: %s", restWithin, why)
+}
+
+// restless says what has not come to rest.
+func (w *world) restless() string {
+	for _, part := range w.parts {
+		if part.owner == nil || part.owner.at < len(part.events)-4 {
+			return "events of " + part.source() + " wait"
+		}
+		for _, e := range part.events {
+			if e.enqueued.Before(w.now.Add(-2*time.Minute)) && int(e.sequence) > part.checkpoint {
+				return "events of " + part.source() + " wait"
+			}
+		}
+	}
+	for _, p := range w.pools {
+		if why := w.unsettled(p); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// unsettled says why a pool is not where its policy and rails allow.
+func (w *world) unsettled(p *pool) string {
+	s, c := w.sets[p.ScaleSet], p.control
+	switch {
+	case c == nil || w.now.Sub(c.EvaluatedAt) > 3*time.Minute:
+		return p.Name + " is not evaluated"
+	case c.Intent != nil:
+		return p.Name + " has an intent: " + fmt.Sprintf("%+v", *c.Intent)
+	case p.Mode != scale.Enforce || w.real || c.Orders.Freeze.Holds(w.now):
+		return ""
+	}
+	want := 0
+	for i := range p.Signals {
+		if p.Signals[i].Name == "cpu" {
+			want = max(want, (p.demand+59)/60)
+		} else {
+			want = max(want, (5*p.queued+99)/100)
+		}
+	}
+	if c.Orders.Pin.Holds(w.now) {
+		want = c.Orders.Pin.Instances
+	}
+	want = min(max(want, p.Rails.Limits.Min), p.Rails.Limits.Max, s.platformMax)
+	if c.Orders.PauseGrow.Holds(w.now) && s.capacity < want || c.Orders.PauseShrink.Holds(w.now) && s.capacity > want {
+		return ""
+	}
+	if s.capacity != want {
+		return fmt.Sprintf("%s has %d and wants %d (limits %+v, platform %d); last it held because of %s: %+v, %+v", p.Name,
+			s.capacity, want, p.Rails.Limits, s.platformMax, p.last.Decision.Reason, p.last.Decision.Adjustments, p.last.View.Signals)
+	}
+	return ""
+}
