@@ -67,7 +67,7 @@ format: ## rewrite Go and Rego files in their standard form
 .PHONY: policy
 policy: ## check the policies with stock tools: opa fmt, opa check, opa test, Regal
 	$(opa) fmt --list --fail policies
-	$(opa) check --strict --schema policies/schemas policies
+	$(opa) check --strict --schema policies/schemas --capabilities docs/policies/capabilities.json policies
 	$(opa) test policies
 	$(opa) test --threshold 95 policies >/dev/null
 	$(tool) regal lint policies

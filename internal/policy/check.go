@@ -19,33 +19,37 @@ func rulesNamed(m *ast.Module, name ast.Var) (rules []*ast.Rule) {
 
 // checkPolicies checks that the entry point is there and that each pool has a policy that gives want.
 func checkPolicies(pools []definition, m modules, ps *problems) {
-	if m.whole && (m.byFile[entryFile] == nil || len(rulesNamed(m.byFile[entryFile], "proposal")) == 0) {
+	entry := m.byFile[entryFile]
+	if (entry == nil || len(rulesNamed(entry, "proposal")) == 0) && !m.lost.mayHold(packageOf(entryFile), "proposal") {
 		ps.add(entryFile, 1, "the entry point is missing: package main with a rule proposal")
 	}
-	wants := map[string]bool{}
+	gives := map[string]bool{}
 	for file, module := range m.byFile {
 		name := policyName(module)
 		if name == "" {
 			continue
 		}
-		rules := rulesNamed(module, "want")
-		for _, r := range rules {
-			if r.Head.Key == nil || r.Head.Value != nil {
-				ps.add(file, r.Location.Row, "want is a set of reasons: write want contains …")
+		for _, k := range ruleSets {
+			for _, r := range rulesNamed(module, ast.Var(k.rule)) {
+				if r.Head.Key == nil || r.Head.Value != nil {
+					ps.add(file, r.Location.Row, "%s is a set of %ss: write %s contains …", k.rule, k.noun, k.rule)
+				}
 			}
 		}
-		wants[name] = wants[name] || len(rules) > 0
+		gives[name] = gives[name] || len(rulesNamed(module, "want")) > 0
 		for _, r := range rulesNamed(module, unheard) {
 			ps.add(file, r.Location.Row, "%s is a name of the engine's own", unheard)
 		}
 	}
-	if !m.whole {
-		return
-	}
 	for _, p := range pools {
-		if has, known := wants[p.Policy]; !known {
+		// Which policy was meant is not known, or whether it gives want: only that would be a problem of its own.
+		if p.misspelt("policy") || p.policyAt.kind != object && (p.policyAt.kind != text || p.Policy == "") ||
+			m.lost.mayHold("pools."+p.Policy, "want") {
+			continue
+		}
+		if has, known := gives[p.Policy]; !known {
 			ps.add(p.policyAt.file, p.policyAt.line, "pool %s: there is no package pools.%s; %s",
-				p.Name, p.Policy, meant(p.Policy, slices.Collect(maps.Keys(wants))))
+				p.Name, p.Policy, meant(p.Policy, slices.Collect(maps.Keys(gives))))
 		} else if !has {
 			ps.add(p.policyAt.file, p.policyAt.line, "pool %s: package pools.%s has no rule want", p.Name, p.Policy)
 		}
@@ -56,35 +60,63 @@ const entryFile = "main/main.rego"
 
 // named are the library's functions whose first argument names a signal or a schedule of the pool.
 var named = map[string]string{
-	"data.lib.scale.track":       "signals",
-	"data.lib.schedule.active":   "schedules",
-	"data.lib.schedule.at_least": "schedules",
+	"data.lib.scale.backlog":         "signals",
+	"data.lib.scale.step":            "signals",
+	"data.lib.scale.track":           "signals",
+	"data.lib.scale.track_total":     "signals",
+	"data.lib.schedule.active":       "schedules",
+	"data.lib.schedule.at_least":     "schedules",
+	"data.lib.schedule.at_most":      "schedules",
+	"data.lib.schedule.pause":        "schedules",
+	"data.lib.schedule.pause_grow":   "schedules",
+	"data.lib.schedule.pause_shrink": "schedules",
 }
 
-// checkReads checks, in the compiled policies, that each setting, signal, schedule and label that a policy names is in
-// the definition of every pool that it decides for, and that no policy reads the definitions of pools around the input.
-func checkReads(c *ast.Compiler, pools []definition, ps *problems) {
-	for file, m := range c.Modules {
-		policy := policyName(m)
-		if file != entryFile {
-			ast.WalkRefs(m, func(r ast.Ref) bool {
-				if readsPools(r, m) {
-					ps.add(file, r[0].Location.Row, "%s: a policy reads its pool from input, not from data.pools", r)
+// checkReads checks, in policies whose references are resolved, that each setting, signal, schedule and label that one
+// names is in the definition of every pool that it decides for, and that none reads the definitions of pools around the
+// input.
+func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problems) {
+	for file, m := range resolved {
+		var decided []definition
+		for _, p := range pools {
+			if name := policyName(m); name != "" && name == p.Policy && !p.misspelt("policy") {
+				decided = append(decided, p)
+			}
+		}
+		for _, rule := range m.Rules {
+			ast.WalkTerms(rule, func(t *ast.Term) bool {
+				switch v := t.Value.(type) {
+				case ast.Ref:
+					if file != entryFile && readsPools(v, m) {
+						ps.add(file, rowOf(t.Location), "%s: a policy reads its pool from input, not from data.pools", v)
+					}
+					for _, p := range decided {
+						checkRef(p, file, t.Location, v, ps)
+					}
+				case ast.Call:
+					for _, p := range decided {
+						checkCall(p, file, t.Location, v, ps)
+					}
+				}
+				return false
+			})
+			ast.WalkExprs(rule, func(e *ast.Expr) bool {
+				for _, p := range decided {
+					if e.IsCall() {
+						checkCall(p, file, e.Location, e.Terms.([]*ast.Term), ps)
+					}
 				}
 				return false
 			})
 		}
-		if policy == "" {
-			continue
-		}
-		for _, p := range pools {
-			if p.Policy != policy {
-				continue
-			}
-			ast.WalkRefs(m, func(r ast.Ref) bool { checkRef(p, file, r, ps); return false })
-			ast.WalkExprs(m, func(e *ast.Expr) bool { checkCall(p, file, e, ps); return false })
-		}
 	}
+}
+
+func rowOf(at *ast.Location) int {
+	if at == nil {
+		return 1
+	}
+	return at.Row
 }
 
 // readsPools reports whether a reference goes below data.pools, or may, other than to the module's own package.
@@ -99,13 +131,10 @@ func readsPools(r ast.Ref, m *ast.Module) bool {
 	if !ground {
 		return true
 	}
-	return second == "pools" && !isPackagePath(r)
+	return second == "pools"
 }
 
-// isPackagePath: the path of a package declaration is a reference too.
-func isPackagePath(r ast.Ref) bool { return r[len(r)-1].Location == nil }
-
-func checkRef(p definition, file string, r ast.Ref, ps *problems) {
+func checkRef(p definition, file string, at *ast.Location, r ast.Ref, ps *problems) {
 	if len(r) < 3 || !r[0].Equal(ast.InputRootDocument) {
 		return
 	}
@@ -116,51 +145,36 @@ func checkRef(p definition, file string, r ast.Ref, ps *problems) {
 		name, ground = r[3].Value.(ast.String)
 	}
 	if ground {
-		p.mustHave(string(part), string(name), file, r[0].Location, ps)
+		p.mustHave(string(part), string(name), file, at, ps)
 	}
 }
 
-func checkCall(p definition, file string, e *ast.Expr, ps *problems) {
-	if !e.IsCall() {
+func checkCall(p definition, file string, at *ast.Location, call []*ast.Term, ps *problems) {
+	part, ok := named[call[0].String()]
+	if !ok || len(call) < 2 {
 		return
 	}
-	part, ok := named[e.Operator().String()]
-	if !ok || len(e.Operands()) == 0 {
-		return
-	}
-	if name, ground := e.Operand(0).Value.(ast.String); ground {
-		p.mustHave(part, string(name), file, e.Location, ps)
+	if name, ground := call[1].Value.(ast.String); ground {
+		p.mustHave(part, string(name), file, at, ps)
 	}
 }
 
 // mustHave is a problem if the definition does not have a name that its policy reads.
 func (p definition) mustHave(part, name, file string, at *ast.Location, ps *problems) {
+	if !slices.Contains([]string{"settings", "labels", "signals", "schedules"}, part) || p.misspelt(part) {
+		return
+	}
 	var names []string
-	switch part {
-	case "settings":
-		if p.settings != nil {
-			names = p.settings.keys
+	if given := p.body.fields[part]; given != nil {
+		if given.kind != object {
+			return // that is the problem
 		}
-	case "labels":
-		names = slices.Collect(maps.Keys(p.Labels))
-	case "signals":
-		for _, s := range p.Signals {
-			names = append(names, s.Name)
-		}
-	case "schedules":
-		for _, s := range p.Schedules {
-			names = append(names, s.Name)
-		}
-	default:
-		return
+		names = given.keys
 	}
-	if slices.Contains(names, name) {
-		return
+	if !slices.Contains(names, name) {
+		ps.add(file, rowOf(at), "pool %s (%s:%d) has no %s %q; %s",
+			p.Name, p.at.file, p.at.line, strings.TrimSuffix(part, "s"), name, meant(name, names))
 	}
-	row := 1
-	if at != nil {
-		row = at.Row
-	}
-	ps.add(file, row, "pool %s (%s:%d) has no %s %q; %s",
-		p.Name, p.at.file, p.at.line, strings.TrimSuffix(part, "s"), name, meant(name, names))
 }
+
+func (p definition) misspelt(field string) bool { return isMisspelt(p.body, field, poolFields) }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"errors"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -38,87 +37,102 @@ var capabilities = sync.OnceValue(func() *ast.Capabilities {
 // modules are the parsed policies by file.
 type modules struct {
 	byFile map[string]*ast.Module
-	// whole is false when a file did not parse.
-	whole bool
-	data  *node
+	lost   lost
+	data   *node
 }
 
-func parseModules(t tree, data *node, ps *problems) modules {
-	m := modules{byFile: map[string]*ast.Module{}, whole: true, data: data}
-	for _, s := range t.sources {
+func parseModules(sources []source, data *node, ps *problems) modules {
+	m := modules{byFile: map[string]*ast.Module{}, lost: lost{}, data: data}
+	for _, s := range sources {
+		folder := packageOf(s.path)
 		parsed, err := ast.ParseModuleWithOpts(s.path, string(s.text), ast.ParserOptions{
 			ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities(),
 		})
 		switch {
+		case isBlank(string(s.text)):
+			m.lost.add(folder, anything)
+			ps.add(s.path, 1, "is empty: a policy begins with package %s", folder)
 		case err != nil:
-			m.whole = false
+			m.lost.add(folder, string(s.text))
 			addRego(err, s.path, ps)
-		case parsed == nil:
-			ps.add(s.path, 1, "is empty: a policy begins with package %s", packageOf(s.path))
 		default:
+			placeTemplates(parsed)
 			m.byFile[s.path] = parsed
-			if want, got := packageOf(s.path), strings.TrimPrefix(parsed.Package.Path.String(), "data."); got != want {
-				ps.add(s.path, parsed.Package.Location.Row, "package %s: a package is named as its folder: %s", got, want)
+			if got := packageName(parsed); got != folder {
+				m.lost.add(folder, string(s.text))
+				ps.add(s.path, parsed.Package.Location.Row, "package %s: a package is named as its folder: %s", got, folder)
 			}
 		}
 	}
 	return m
 }
 
+// placeTemplates gives the calls within template strings their places, which the compiler drops on its way.
+func placeTemplates(m *ast.Module) {
+	ast.WalkTerms(m, func(t *ast.Term) bool {
+		template, ok := t.Value.(*ast.TemplateString)
+		if !ok {
+			return false
+		}
+		for _, part := range template.Parts {
+			if e, ok := part.(*ast.Expr); ok && e.IsCall() {
+				e.Terms = ast.CallTerm(e.Terms.([]*ast.Term)...).SetLocation(e.Location)
+			}
+		}
+		return false
+	})
+}
+
+// isBlank reports whether a text holds comments at most.
+func isBlank(text string) bool {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return false
+		}
+	}
+	return true
+}
+
 // packageOf is the package that a file's folder calls for.
 func packageOf(file string) string { return strings.ReplaceAll(path.Dir(file), "/", ".") }
 
-// compileModules compiles the modules, nil with problems if they do not. The compiler stops at the first stage that
-// finds something, so what is at fault is taken out, with all that imports it, and the rest compiled again for what
-// else there is to find.
-func compileModules(m modules, schemas *ast.SchemaSet, ps *problems) *ast.Compiler {
-	left := maps.Clone(m.byFile)
-	for whole := true; len(left) > 0; whole = false {
-		c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1).
-			WithSchemas(schemas).WithUseTypeCheckAnnotations(true).WithPathConflictsCheck(m.data.holds).SetErrorLimit(0)
-		fresh := make(map[string]*ast.Module, len(left))
-		for file, module := range left {
-			fresh[file] = withUnheard(module)
+// packageName is the name of a module's package, without data.
+func packageName(m *ast.Module) string { return strings.TrimPrefix(m.Package.Path.String(), "data.") }
+
+// compileModules compiles the modules; nil, with every problem that they have, if something is wrong with them, or was
+// with the tree before.
+func compileModules(m modules, pools []definition, schemas *ast.SchemaSet, ps *problems) *ast.Compiler {
+	var failed ast.Errors
+	if len(*ps) == 0 {
+		c := newCompiler(m, schemas).WithStrict(true)
+		c.WithStageAfterID(ast.StageResolveRefs, stage(func(c *ast.Compiler) { checkReads(c.Modules, pools, ps) }))
+		heard := make(map[string]*ast.Module, len(m.byFile))
+		for file, module := range m.byFile {
+			heard[file] = withUnheard(module)
 		}
-		c.Compile(fresh)
-		if !c.Failed() {
-			if whole {
-				return c
-			}
-			return nil
+		if c.Compile(heard); !c.Failed() {
+			return c
 		}
-		gone := map[string]bool{}
-		for _, e := range c.Errors {
-			// What is wrong in a twin is wrong in its rule.
-			if !strings.Contains(e.Message, unheard) {
-				addRego(e, "", ps)
-			}
-			if e.Location == nil || left[e.Location.File] == nil {
-				return nil
-			}
-			gone[left[e.Location.File].Package.Path.String()] = true
-		}
-		dropDependents(left, gone)
+		failed = c.Errors
+	}
+	findFaults(m, pools, schemas, ps)
+	if len(*ps) == 0 {
+		addRego(failed, "", ps)
 	}
 	return nil
 }
 
-// dropDependents takes the packages in gone out of the modules, and whatever imports one of them.
-func dropDependents(left map[string]*ast.Module, gone map[string]bool) {
-	for again := true; again; {
-		again = false
-		for file, module := range left {
-			name := module.Package.Path.String()
-			drop := gone[name]
-			for _, i := range module.Imports {
-				drop = drop || gone[i.Path.String()]
-			}
-			if drop {
-				gone[name], again = true, true
-				delete(left, file)
-			}
-		}
-	}
+func newCompiler(m modules, schemas *ast.SchemaSet) *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(capabilities()).WithDefaultRegoVersion(ast.RegoV1).WithSchemas(schemas).
+		WithUseTypeCheckAnnotations(true).WithPathConflictsCheck(m.data.holds).SetErrorLimit(0)
+}
+
+// stage is a stage of the compiler that finds nothing wrong itself.
+func stage(do func(*ast.Compiler)) ast.CompilerStageDefinition {
+	return ast.CompilerStageDefinition{Name: "policies", MetricName: "policies", Stage: func(c *ast.Compiler) *ast.Error {
+		do(c)
+		return nil
+	}}
 }
 
 // holds reports whether the data document has something at a path, for the compiler, which refuses a rule there.

@@ -46,13 +46,20 @@ var (
 		`/resourceGroups/[-\w.()]{1,90}/providers/Microsoft\.Compute/virtualMachineScaleSets/[A-Za-z0-9][-\w.]{0,63}$`)
 )
 
+// poolFields are the fields of a definition.
+var poolFields = []string{
+	"scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown", "stabilisation_seconds",
+	"grow_step", "shrink_step", "warm_up_seconds", "labels", "settings",
+}
+
 // definition is a pool and where it was written.
 type definition struct {
 	scale.Pool
 	at *node
 	// policyAt is where the policy is named.
 	policyAt *node
-	settings *node
+	// body is the definition as it was written.
+	body *node
 }
 
 // definitions reads pools out of the data document.
@@ -105,12 +112,11 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 	if !nameForm.MatchString(name) || ast.IsKeyword(name) {
 		d.ps.add(n.file, n.line, "%s: a pool's name is a Rego package: a lower-case letter, then letters, digits and _", at)
 	}
-	o, ok := d.object(n, at+".pool", "scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules",
-		"cooldown", "stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "labels", "settings")
+	o, ok := d.object(n, at+".pool", poolFields...)
 	if !ok {
 		return definition{}, false
 	}
-	p := definition{at: n, policyAt: n, settings: o.fields["settings"], Pool: scale.Pool{
+	p := definition{at: n, policyAt: n, body: n, Pool: scale.Pool{
 		Name:          name,
 		ScaleSet:      o.text("scale_set", required),
 		Orchestration: scale.Orchestration(o.choice("orchestration", required, "flexible", "uniform")),
@@ -165,12 +171,13 @@ func (o fields) limits() scale.Limits {
 		o.need("limits", "an object, such as {\"min\": 2, \"max\": 20}")
 		return scale.Limits{}
 	}
+	before := len(*o.ps)
 	limits := scale.Limits{
 		Min:     l.whole("min", 0, maxInstances, mustBeGiven),
 		Max:     l.whole("max", 1, maxInstances, mustBeGiven),
 		Default: l.whole("default", 0, maxInstances, 0),
 	}
-	if l.fields["min"] == nil || l.fields["max"] == nil {
+	if l.fields["min"] == nil || l.fields["max"] == nil || len(*o.ps) > before {
 		return limits
 	}
 	if limits.Min > limits.Max {

@@ -16,6 +16,7 @@ type fields struct {
 	*definitions
 	at     *node
 	path   string
+	known  []string
 	fields map[string]*node
 }
 
@@ -32,7 +33,7 @@ func (d *definitions) object(n *node, path string, known ...string) (fields, boo
 			}
 		}
 	}
-	return fields{definitions: d, at: n, path: path, fields: n.fields}, true
+	return fields{definitions: d, at: n, path: path, known: known, fields: n.fields}, true
 }
 
 // sub is the object in a field, false if it is not there or is none.
@@ -53,11 +54,19 @@ func (o fields) wrong(name, format string, args ...any) {
 	o.ps.add(n.file, n.line, o.path+"."+name+": "+format, args...)
 }
 
-// need is the problem of a field that is not there; one of the wrong kind has its own.
+// need is the problem of a field that is not there; one of the wrong kind, or misspelt, has its own.
 func (o fields) need(name, what string) {
-	if o.fields[name] == nil {
+	if o.fields[name] == nil && !isMisspelt(o.at, name, o.known) {
 		o.wrong(name, "must be given: %s", what)
 	}
+}
+
+// isMisspelt reports whether a field of an object is not there, and an unknown one looks like it: what follows from its
+// absence is no problem of its own.
+func isMisspelt(n *node, name string, known []string) bool {
+	return n.fields[name] == nil && slices.ContainsFunc(n.keys, func(k string) bool {
+		return !slices.Contains(known, k) && meant(k, known) == meant(name, []string{name})
+	})
 }
 
 func (o fields) text(name, otherwise string) string {

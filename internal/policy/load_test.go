@@ -37,7 +37,6 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 			want: []string{
 				`pools/probe/data.json:3: data.pools.probe.pool.limits.max: must be given: a whole number from 1 to 1000`,
 				`pools/probe/data.json:3: data.pools.probe.pool.limits: unknown field "maximum"; there are default, max, min`,
-				`pools/probe/data.json:4: data.pools.probe.pool.signals.cpu.metric: must be given: a string`,
 				`pools/probe/data.json:4: data.pools.probe.pool.signals.cpu.window_seconds: a whole number from 10 to 86400, not a string`,
 				`pools/probe/data.json:4: data.pools.probe.pool.signals.cpu: unknown field "metrics"; did you mean metric?`,
 				`pools/probe/data.json:5: data.pools.probe.pool.schedules.x.days: "Mo-Fr" is no day nor span of days: Mon, Tue, Wed, Thu, Fri, Sat, Sun, as in "Mon-Fri" or "Sat,Sun"`,
@@ -107,7 +106,7 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 		"JSON that is none, and a definition at fault elsewhere": {
 			over: map[string]string{
 				"pools/probe/data.json": "{\n\"pool\": {\n\"limits\": {,}}}", "pools/probe/probe.rego": idle,
-				"pools/batch/data.json": `{"pool": {"scale_set": "` + vmss + `batch", "orchestration": "uniform"}}`,
+				"pools/batch/data.json": `{"pool": {"scale_set": "` + vmss + `batch", "orchestration": "uniform", "policy": "probe"}}`,
 			},
 			want: []string{
 				`pools/batch/data.json:1: data.pools.batch.pool.limits: must be given: an object, such as {"min": 2, "max": 20}`,

@@ -81,22 +81,18 @@ func Load(ctx context.Context, files fs.FS) (*Bundle, error) {
 	}
 	data := mergeData(tree.data, &ps)
 	pools := readPools(data, &ps)
-	modules := parseModules(tree, data, &ps)
-	checkPolicies(pools, modules, &ps)
+	compile := func(sources []source, ps *problems) (modules, *ast.Compiler) {
+		m := parseModules(sources, data, ps)
+		checkPolicies(pools, m, ps)
+		return m, compileModules(m, pools, tree.schemas, ps)
+	}
+	rest := slices.Clone(ps)
+	modules, compiler := compile(needed(tree.sources), &ps)
 	if len(ps) > 0 {
-		// Half a set of modules compiles to errors that are consequences, so compiling waits for whole modules; faults
-		// of definitions and of Rego are still shown together whenever the modules parse.
-		if modules.whole {
-			compileModules(modules, tree.schemas, &ps)
+		// What was left out may be what was meant: problems are those of the whole tree.
+		if modules, compiler = compile(tree.sources, &rest); len(rest) > 0 {
+			return nil, rest.err()
 		}
-		return nil, ps.err()
-	}
-	compiler := compileModules(modules, tree.schemas, &ps)
-	if compiler == nil {
-		return nil, ps.err()
-	}
-	if checkReads(compiler, pools, &ps); len(ps) > 0 {
-		return nil, ps.err()
 	}
 	b := &Bundle{revision: tree.revision, policies: shapes(modules)}
 	for _, p := range pools {

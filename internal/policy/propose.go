@@ -55,18 +55,20 @@ func (b *Bundle) attempt(ctx context.Context, view *scale.View) (p scale.Proposa
 		return scale.Proposal{Fault: shorten(err.Error())}, false
 	}
 	if policy.countable {
-		p = b.ask(ctx, b.short, view, input, spent)
-		if p.Fault != "" || policy.heard(len(p.Reasons), p.Blend != nil) {
+		var heard tally
+		p, heard = b.ask(ctx, b.short, view, input, spent)
+		if p.Fault != "" || policy.heard(heard) {
 			return p, spent.over()
 		}
 	}
-	return b.ask(ctx, b.long, view, input, spent), spent.over()
+	p, _ = b.ask(ctx, b.long, view, input, spent)
+	return p, spent.over()
 }
 
-// ask evaluates a question.
+// ask evaluates a question; the tally says how much the answer held.
 func (b *Bundle) ask(
 	ctx context.Context, question rego.PreparedEvalQuery, view *scale.View, input ast.Value, spent *budget,
-) scale.Proposal {
+) (scale.Proposal, tally) {
 	var failed []topdown.Error
 	options := make([]rego.EvalOption, 0, len(b.fixed)+4)
 	options = append(options, b.fixed...)
@@ -76,17 +78,17 @@ func (b *Bundle) ask(
 	switch {
 	case topdown.IsCancel(err):
 		spent.cut = true
-		return scale.Proposal{Fault: spent.why()}
+		return scale.Proposal{Fault: spent.why()}, tally{}
 	case err != nil:
-		return scale.Proposal{Fault: shorten(strings.Join(strings.Fields(err.Error()), " "))}
+		return scale.Proposal{Fault: shorten(strings.Join(strings.Fields(err.Error()), " "))}, tally{}
 	case len(results) != 1 || len(results[0].Expressions) != 1:
-		return scale.Proposal{Fault: noProposal}
+		return scale.Proposal{Fault: noProposal}, tally{}
 	}
 	answer, ok := results[0].Expressions[0].Value.(*ast.Term)
 	if !ok {
-		return scale.Proposal{Fault: noProposal}
+		return scale.Proposal{Fault: noProposal}, tally{}
 	}
-	return decode(answer, failed)
+	return decode(answer, failed, view)
 }
 
 // shorten keeps the journal's rows small.

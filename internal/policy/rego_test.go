@@ -57,8 +57,11 @@ func TestThePoliciesOwnTestsPassAndCoverThem(t *testing.T) {
 	if ran < 20 {
 		t.Errorf("%d tests ran: some were not found", ran)
 	}
-	if report := tracer.Report(modules); report.Coverage < 95 {
-		t.Errorf("coverage is %.1f %%, not 95: %s", report.Coverage, asJSON(t, report.Files))
+	report := tracer.Report(modules)
+	for name, f := range report.Files {
+		if f.Coverage < 98 {
+			t.Errorf("%s: coverage is %.1f %%, not 98; not covered: %s", name, f.Coverage, asJSON(t, f.NotCovered))
+		}
 	}
 }
 
@@ -103,6 +106,8 @@ want contains input.signal`, ast.ParserOptions{ProcessAnnotation: true})
 
 func TestTheHousesConventionsForRego(t *testing.T) {
 	entrypoints := 0
+	// A package's own metadata stands once, in one of its files.
+	packages := map[string]int{}
 	for name, m := range stock(t).Modules {
 		parsed := m.Parsed
 		want := strings.ReplaceAll(path.Dir(name), "/", ".")
@@ -127,12 +132,13 @@ func TestTheHousesConventionsForRego(t *testing.T) {
 			}
 			switch target := a.GetTargetPath().String(); a.Scope {
 			case "package":
-				described["package"] = true
+				packages[want]++
 			default:
 				described[target[strings.LastIndex(target, ".")+1:]] = true
 			}
 		}
-		public := []string{"package"}
+		packages[want] += 0
+		var public []string
 		for _, r := range parsed.Rules {
 			if n := r.Head.Name.String(); !strings.HasPrefix(n, "_") {
 				public = append(public, n)
@@ -142,6 +148,11 @@ func TestTheHousesConventionsForRego(t *testing.T) {
 			if !described[n] {
 				t.Errorf("%s: %s has no metadata", name, n)
 			}
+		}
+	}
+	for name, n := range packages {
+		if n != 1 {
+			t.Errorf("package %s has metadata %d times, not once", name, n)
 		}
 	}
 	if entrypoints != 1 {

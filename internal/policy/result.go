@@ -17,6 +17,7 @@ import (
 const (
 	outputVersion = 1
 	maxReasons    = 64
+	maxBounds     = 16
 	maxNumbers    = 32
 	maxString     = 256
 	maxWanted     = 100_000
@@ -25,50 +26,85 @@ const (
 
 var codeForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 
-// decode turns the answer to the question into a proposal. A reason that is malformed becomes one at fault and silences
-// nothing but itself; any reason that is unknown or at fault puts the proposal in doubt.
-func decode(answer *ast.Term, failed []topdown.Error) scale.Proposal {
+// decode turns the answer to the question into a proposal, and says how much the answer held. An element that is
+// malformed becomes one at fault and silences nothing but itself; any that is unknown or at fault puts the proposal in
+// doubt.
+func decode(answer *ast.Term, failed []topdown.Error, view *scale.View) (scale.Proposal, tally) {
 	pair, ok := answer.Value.(*ast.Array)
 	if !ok || pair.Len() != 2 {
-		return scale.Proposal{Fault: noProposal}
+		return scale.Proposal{Fault: noProposal}, tally{}
 	}
 	out, ok := pair.Elem(0).Value.(ast.Object)
 	if !ok {
-		return scale.Proposal{Fault: "the proposal is no object"}
+		return scale.Proposal{Fault: "the proposal is no object"}, tally{}
 	}
 	if fault := out.Get(key("fault")); fault != nil {
-		return scale.Proposal{Fault: shorten(stringOf(fault))}
+		return scale.Proposal{Fault: shorten(stringOf(fault))}, tally{}
 	}
 	if v := out.Get(keyVersion); v == nil || !v.Equal(ast.IntNumberTerm(outputVersion)) {
-		return scale.Proposal{Fault: fmt.Sprintf("the proposal's version is not %d", outputVersion)}
+		return scale.Proposal{Fault: fmt.Sprintf("the proposal's version is not %d", outputVersion)}, tally{}
 	}
-	want, ok := elements(out.Get(key("want")))
-	if !ok {
-		return scale.Proposal{Fault: "want is no set of reasons"}
-	}
-	if len(want) > maxReasons {
-		return scale.Proposal{Fault: fmt.Sprintf("want has %d reasons: at most %d", len(want), maxReasons)}
-	}
-	p := scale.Proposal{Reasons: make([]scale.Reason, 0, len(want))}
-	for _, t := range want {
-		r, wrong := reason(t)
-		if wrong != "" {
-			r = scale.Reason{Code: cmp.Or(r.Code, "malformed"), Name: r.Name, State: scale.ReasonFault, Detail: wrong}
-			p.Faults = append(p.Faults, strings.TrimSpace(r.Code+" "+r.Name)+": "+wrong)
-		}
-		p.Reasons = append(p.Reasons, r)
+	var p scale.Proposal
+	bounds, held, fault := parts(out, &p)
+	if fault != "" {
+		return scale.Proposal{Fault: fault}, tally{}
 	}
 	silent, _ := elements(pair.Elem(1))
 	for _, t := range silent {
-		silence(&p, stringOf(t))
+		bounds = append(bounds, silence(&p, stringOf(t))...)
 	}
 	p.Doubt = len(failed) > 0
 	for i := range failed {
 		p.Faults = append(p.Faults, shorten(failed[i].Error()))
 	}
+	if len(failed) > 0 && (out.Get(key("cap")) != nil || out.Get(key("pause")) != nil) {
+		// The function that failed may have stood in the condition of a ceiling or a pause.
+		bounds = append(bounds, bound{kind: caps, Reason: scale.Reason{
+			Code: "undefined", Name: "cap or pause", State: scale.ReasonFault, Detail: "a built-in function failed",
+		}})
+	}
 	blend(&p, out.Get(key("blend")))
+	held.blends = p.Blend != nil
 	merge(&p)
-	return p
+	restrain(&p, bounds, view.Facts)
+	arrange(&p)
+	return p, held
+}
+
+// parts decodes the elements of want into the proposal's reasons and gives those of cap and pause; fault is why the whole
+// answer is of no use.
+func parts(out ast.Object, p *scale.Proposal) (bounds []bound, held tally, fault string) {
+	for _, k := range ruleSets {
+		given := out.Get(key(k.rule))
+		if given == nil && k.optional {
+			continue
+		}
+		all, ok := elements(given)
+		switch {
+		case !ok:
+			return nil, held, fmt.Sprintf("%s is no set of %ss", k.rule, k.noun)
+		case len(all) > k.most:
+			return nil, held, fmt.Sprintf("%s has %d %ss: at most %d", k.rule, len(all), k.noun, k.most)
+		case k.id == wants:
+			p.Reasons = make([]scale.Reason, 0, len(all))
+		}
+		held.parts[k.id] = len(all)
+		for _, t := range all {
+			e, wrong := k.element(t)
+			if wrong != "" {
+				e.Reason = scale.Reason{
+					Code: cmp.Or(e.Code, "malformed"), Name: e.Name, State: scale.ReasonFault, Detail: wrong,
+				}
+				p.Faults = append(p.Faults, strings.TrimSpace(e.Code+" "+e.Name)+": "+wrong)
+			}
+			if k.id == wants {
+				p.Reasons = append(p.Reasons, e.Reason)
+			} else {
+				bounds = append(bounds, e)
+			}
+		}
+	}
+	return bounds, held, ""
 }
 
 // elements are those of a set or an array.
@@ -87,7 +123,7 @@ func elements(t *ast.Term) ([]*ast.Term, bool) {
 	return nil, false
 }
 
-// merge takes the largest of the reasons that are known, and orders everything so that equal views give equal bytes.
+// merge takes the largest of the reasons that are known.
 func merge(p *scale.Proposal) {
 	for i := range p.Reasons {
 		switch r := &p.Reasons[i]; r.State {
@@ -98,6 +134,10 @@ func merge(p *scale.Proposal) {
 			p.Doubt = true
 		}
 	}
+}
+
+// arrange orders everything so that equal views give equal bytes.
+func arrange(p *scale.Proposal) {
 	slices.SortFunc(p.Reasons, func(a, b scale.Reason) int {
 		d := cmp.Or(cmp.Compare(order[a.State], order[b.State]), cmp.Compare(a.Code, b.Code), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(b.Instances, a.Instances), cmp.Compare(a.Detail, b.Detail))

@@ -9,72 +9,108 @@ import (
 	"trimtab/internal/scale"
 )
 
-// silence records a rule whose value came out undefined, as the twins tell it: "want pools/web/web.rego:12".
-func silence(p *scale.Proposal, twin string) {
+// silence records a rule whose value came out undefined, as the twins tell it: "want pools/web/web.rego:12". A ceiling
+// or a pause that is not heard binds as one at fault does.
+func silence(p *scale.Proposal, twin string) []bound {
 	rule, place, _ := strings.Cut(twin, " ")
 	if rule == "blend" {
 		p.Faults = append(p.Faults, place+": blend is undefined")
-		return
+		return nil
 	}
-	const detail = "the reason is undefined: something that it reads does not exist"
-	p.Reasons = append(p.Reasons, scale.Reason{Code: "undefined", Name: place, State: scale.ReasonFault, Detail: detail})
+	k, _ := ruleSetNamed(ast.Var(rule))
+	detail := "the " + ruleSets[k].noun + " is undefined: something that it reads does not exist"
 	p.Faults = append(p.Faults, place+": "+detail)
+	r := scale.Reason{Code: "undefined", Name: place, State: scale.ReasonFault, Detail: detail}
+	if k != wants {
+		return []bound{{Reason: r, kind: k, stops: stopsAll}}
+	}
+	p.Reasons = append(p.Reasons, r)
+	return nil
 }
 
-// reason decodes one element of want; wrong says what is malformed, with as much of the reason as could be read.
-func reason(t *ast.Term) (r scale.Reason, wrong string) {
+// element decodes one element of want, cap or pause; wrong says what is malformed, with as much of it as could be read.
+func (k ruleSet) element(t *ast.Term) (e bound, wrong string) {
+	e = bound{kind: k.id, stops: stopsAll}
 	o, ok := t.Value.(ast.Object)
 	if !ok {
-		return r, "a reason is an object with code, state and instances, not " + ast.ValueName(t.Value)
+		return e, fmt.Sprintf("a %s is an object with code, state and %s, not %s", k.noun, k.field, ast.ValueName(t.Value))
 	}
 	seen := false
-	o.Foreach(func(k, v *ast.Term) {
-		var bad string
-		name, _ := k.Value.(ast.String)
-		switch name {
-		case "code":
-			if r.Code, bad = str(v); bad == "" && !codeForm.MatchString(r.Code) {
-				r.Code, bad = "", "is a name in snake case"
-			}
-		case "name":
-			r.Name, bad = str(v)
-		case "detail":
-			detail, isString := v.Value.(ast.String)
-			if r.Detail = cut(string(detail), maxString); !isString {
-				bad = "is a string, not " + ast.ValueName(v.Value)
-			}
-		case "state":
-			var s string
-			s, bad = str(v)
-			r.State = scale.ReasonState(s)
-			if _, known := order[r.State]; bad == "" && !known {
-				bad = "is one of known, unknown, idle, fault"
-			}
-		case "instances":
+	o.Foreach(func(name, v *ast.Term) {
+		bad := ""
+		if stringOf(name) == k.field {
 			seen = true
-			r.Instances, bad = wantedNumber(v)
-		case "numbers":
-			r.Numbers, bad = numbers(v)
-		default:
-			bad = "is no field of a reason: code, name, state, instances, numbers, detail"
+			bad = k.number(v, &e)
+		} else {
+			bad = k.common(stringOf(name), v, &e.Reason)
 		}
-		if bad != "" && (wrong == "" || stringOf(k)+" "+bad < wrong) {
-			wrong = stringOf(k) + " " + bad
+		if bad != "" && (wrong == "" || stringOf(name)+" "+bad < wrong) {
+			wrong = stringOf(name) + " " + bad
 		}
 	})
 	switch {
 	case wrong != "":
-	case r.Code == "":
+	case e.Code == "":
 		wrong = "code must be given"
-	case r.State == "":
+	case e.State == "":
 		wrong = "state must be given"
-	case r.State == scale.ReasonKnown && !seen:
-		wrong = "instances must be given for a reason that is known"
-	case r.State == scale.ReasonFault:
+	case e.State == scale.ReasonKnown && !seen:
+		wrong = k.field + " must be given for a " + k.noun + " that is known"
+	case e.State == scale.ReasonFault:
 		// The author's own fault, well-formed: the library makes them for calls with wrong arguments.
-		return r, orElse(r.Detail, "the policy reports a fault")
+		return e, orElse(e.Detail, "the policy reports a fault")
 	}
-	return r, wrong
+	return e, wrong
+}
+
+// number decodes the field that makes an element of its kind.
+func (k ruleSet) number(v *ast.Term, e *bound) (bad string) {
+	if k.id != pauses {
+		e.Instances, bad = wantedNumber(v)
+		return bad
+	}
+	e.stops, bad = str(v)
+	if bad == "" && e.stops != stopsAll && e.stops != stopsGrow && e.stops != stopsShrink {
+		bad = "is one of all, grow, shrink"
+	}
+	if bad != "" {
+		e.stops = stopsAll
+	}
+	return bad
+}
+
+// common decodes a field that all elements have.
+func (k ruleSet) common(name string, v *ast.Term, r *scale.Reason) (bad string) {
+	switch name {
+	case "code":
+		if r.Code, bad = str(v); bad == "" && !codeForm.MatchString(r.Code) {
+			r.Code, bad = "", "is a name in snake case"
+		}
+	case "name":
+		r.Name, bad = str(v)
+	case "detail":
+		detail, isString := v.Value.(ast.String)
+		if r.Detail = cut(string(detail), maxString); !isString {
+			bad = "is a string, not " + ast.ValueName(v.Value)
+		}
+	case "state":
+		var s string
+		s, bad = str(v)
+		r.State = scale.ReasonState(s)
+		if _, known := order[r.State]; bad == "" && !known {
+			bad = "is one of known, unknown, idle, fault"
+		}
+	case "numbers":
+		r.Numbers, bad = numbers(v)
+	default:
+		bad = fmt.Sprintf("is no field of a %s: code, name, state, %s, numbers, detail", k.noun, k.field)
+		for _, other := range ruleSets {
+			if name == other.field {
+				bad += fmt.Sprintf("; a %s belongs into %s", other.noun, other.rule)
+			}
+		}
+	}
+	return bad
 }
 
 func orElse(s, otherwise string) string {

@@ -7,8 +7,8 @@ import (
 )
 
 // A reason that comes out undefined leaves no trace in Rego: want simply has an element less, and the pool might shrink
-// because a rule reads a name that does not exist. So each rule of want, and blend, gets a twin that says when its
-// condition holds and its value is undefined. Twins are added to the compiled policies only: no file has them.
+// because a rule reads a name that does not exist. So each rule of want, cap and pause, and blend, gets a twin that says
+// when its condition holds and its value is undefined. Twins are added to the compiled policies only: no file has them.
 const unheard = "__unheard__"
 
 // The query of a decision: the proposal and the rules that were not heard. The short one leaves the twins out, for
@@ -18,18 +18,22 @@ const (
 	longQuestion  = `[data.main.proposal, data.pools[input.pool.policy].` + unheard + `]`
 )
 
+// tally is how much a policy's answer holds.
+type tally struct {
+	// parts are the elements of want, cap and pause.
+	parts  [3]int
+	blends bool
+}
+
 // shape is what a policy's answer looks like when every rule was heard.
 type shape struct {
-	// countable is true when each rule of want gives exactly one reason unless it is undefined.
+	// countable is true when each rule of want, cap and pause gives exactly one element unless it is undefined.
 	countable bool
-	wants     int
-	blends    bool
+	whole     tally
 }
 
 // heard reports whether the answer to the short question shows that no rule was undefined.
-func (s shape) heard(want int, blend bool) bool {
-	return s.countable && want == s.wants && blend == s.blends
-}
+func (s shape) heard(t tally) bool { return s.countable && t == s.whole }
 
 // shapes are those of the policies that give want.
 func shapes(m modules) map[string]shape {
@@ -42,18 +46,17 @@ func shapes(m modules) map[string]shape {
 		s, seen := all[name]
 		s.countable = s.countable || !seen
 		for _, r := range module.Rules {
-			switch r.Head.Name {
-			case "want":
-				s.wants++
+			if k, ok := ruleSetNamed(r.Head.Name); ok {
+				s.whole.parts[k]++
 				s.countable = s.countable && isCountable(module, r)
-			case "blend":
-				s.blends = true
+			} else if r.Head.Name == "blend" {
+				s.whole.blends = true
 			}
 		}
 		all[name] = s
 	}
 	for name, s := range all {
-		if s.wants == 0 {
+		if s.whole.parts[wants] == 0 {
 			delete(all, name)
 		}
 	}
@@ -90,8 +93,9 @@ func withUnheard(m *ast.Module) *ast.Module {
 	}
 	for _, r := range m.Rules {
 		value := r.Head.Key
+		_, isPart := ruleSetNamed(r.Head.Name)
 		switch {
-		case r.Head.Name == "want" && value != nil:
+		case isPart && value != nil:
 		case r.Head.Name == "blend" && value == nil && !r.Default && r.Else == nil && len(r.Head.Args) == 0:
 			value = r.Head.Value
 		default:

@@ -315,8 +315,15 @@ func TestABadStartSaysEverythingThatIsWrong(t *testing.T) {
 	r := newRig(t)
 	edit(t, filepath.Join(r.policies, "pools", "web", "data.json"), `"limits"`, `"limts"`)
 	edit(t, filepath.Join(r.policies, "pools", "batch", "data.json"), `"max": 40`, `"max": 0`)
-	if err := os.WriteFile(filepath.Join(r.policies, "pools", "batch", "extra.rego"), []byte("package pools.batch\n\nclock := time.now_ns()\n\nbroken {\n"), 0o644); err != nil {
-		t.Fatal(err)
+	for file, text := range map[string]string{
+		"batch/broken.rego":  "package pools.batch\n\nbroken {\n",
+		"web/clock.rego":     "package pools.web\n\nclock := time.now_ns()\n",
+		"batch/unknown.rego": "package pools.batch\n\nimport data.lib.scale\n\nwant contains scale.trak(\"jobs\", {})\n",
+		"web/setting.rego":   "package pools.web\n\nx := input.settings.nope\n\ny := nothing\n",
+	} {
+		if err := os.WriteFile(filepath.Join(r.policies, "pools", filepath.FromSlash(file)), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.CommandContext(t.Context(), binary(t), "serve")
 	cmd.Env = []string{"FUNCTIONS_CUSTOMHANDLER_PORT=0", "TRIMTAB_LEDGER=memry", "TRIMTAB_POLICIES=" + r.policies, "TRIMTAB_DEADLINE=9m"}
@@ -328,7 +335,9 @@ func TestABadStartSaysEverythingThatIsWrong(t *testing.T) {
 	}
 	for _, want := range []string{
 		"FUNCTIONS_CUSTOMHANDLER_PORT", "TRIMTAB_LEDGER", "TRIMTAB_DEADLINE", "pools/web/data.json:", "limts", "limits",
-		"pools/batch/data.json:", "pools/batch/extra.rego:",
+		"pools/batch/data.json:", "pools/batch/broken.rego:4: unexpected eof", "pools/web/clock.rego:3: undefined function time.now_ns",
+		"pools/batch/unknown.rego:5: undefined function data.lib.scale.trak", "pools/web/setting.rego:5: var nothing is unsafe",
+		`pools/web/setting.rego:3: pool web (pools/web/data.json:3) has no setting "nope"`,
 	} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("stderr does not speak of %q:\n%s", want, stderr.String())

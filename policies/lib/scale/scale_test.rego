@@ -108,7 +108,7 @@ test_track_is_unknown[note] if {
 }
 
 test_track_is_at_fault[note] if {
-	known := "the options are target, tolerance, tolerance_grow, tolerance_shrink"
+	known := "the options are gaps, target, tolerance, tolerance_grow, tolerance_shrink"
 	some note, tc in {
 		"for a name that is no signal": {
 			"signal": "cpuu",
@@ -184,4 +184,45 @@ test_at_least_is_at_fault[note] if {
 	reason := scale.at_least(tc.n, tc.name)
 	reason.state == "fault"
 	reason.detail == tc.detail
+}
+
+# Ten instances, target 60, so many of ten buckets measured: the rest counts as no load going out and as on the target
+# going in.
+test_track_with_pessimistic_gaps[note] if {
+	some note, tc in {
+		"growth is tempered": {"m": 120, "buckets": 8, "want": 16},
+		"growth without gaps is whole": {"m": 120, "buckets": 10, "want": 20},
+		"growth that would turn into a shrink stays": {"m": 120, "buckets": 4, "want": 10},
+		"growth that falls within the tolerance stays": {"m": 75, "buckets": 8, "want": 10},
+		"a shrink is tempered": {"m": 30, "buckets": 8, "want": 6},
+		"a shrink without gaps is whole": {"m": 30, "buckets": 10, "want": 5},
+		"a shrink that falls within the tolerance stays": {"m": 50, "buckets": 4, "want": 10},
+		"on the target nothing changes": {"m": 60, "buckets": 5, "want": 10},
+	}
+	view := _view(10, {
+		"state": "partial",
+		"demand_milli": tc.m * 10000,
+		"buckets": tc.buckets,
+		"expected": 10,
+	})
+	reason := scale.track("cpu", {"target": 60, "gaps": "pessimistic"}) with input as view
+	reason.state == "known"
+	reason.instances == tc.want
+}
+
+test_track_with_pessimistic_gaps_is_not_known[note] if {
+	some note, tc in {
+		"while the signal is missing": {
+			"signal": {"state": "missing", "has_demand": false},
+			"gaps": "pessimistic",
+			"want": ["unknown", "signal missing"],
+		},
+		"for a way that does not exist": {
+			"signal": {},
+			"gaps": "optimistic",
+			"want": ["fault", "gaps must be pessimistic, or left out"],
+		},
+	}
+	reason := scale.track("cpu", {"target": 60, "gaps": tc.gaps}) with input as _view(10, tc.signal)
+	[reason.state, reason.detail] == tc.want
 }

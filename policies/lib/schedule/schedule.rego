@@ -30,12 +30,8 @@ at_least(name, n) := {
 	is_number(n)
 	n >= 0
 	round(n) == n
-} else := _fault(name, detail) if {
-	not input.schedules[name]
-	names := concat(", ", object.keys(input.schedules))
-	detail := sprintf("no schedule %v: the pool's definition has [%s]", [name, names])
-} else := _fault(name, sprintf("%v is not a whole number of instances from 0 up", [n])) if {
-	not _whole(n)
+} else := _fault(name, {"instances": 0}, detail) if {
+	detail := _wrong(name, n)
 } else := {
 	"code": "schedule",
 	"name": name,
@@ -44,17 +40,23 @@ at_least(name, n) := {
 	"numbers": {},
 }
 
+_wrong(name, n) := sprintf("no schedule %v: the pool's definition has [%s]", [name, names]) if {
+	not input.schedules[name]
+	names := concat(", ", object.keys(input.schedules))
+} else := sprintf("%v is not a whole number of instances from 0 up", [n]) if {
+	not _whole(n)
+}
+
 _whole(n) if {
 	is_number(n)
 	n >= 0
 	round(n) == n
 }
 
-_fault(name, detail) := {
+_fault(name, part, detail) := object.union(part, {
 	"code": "schedule",
 	"name": sprintf("%v", [name]),
 	"state": "fault",
-	"instances": 0,
 	"numbers": {},
 	"detail": detail,
-}
+})
