@@ -105,8 +105,10 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
 		// will be.
 		e.finish(v, &in, scale.Abandoned, nil)
-	case !reached && in.To.Instances > 0 && guard.ZeroDoubted(f, v.control.Memory.Capacities, v.now):
-		// A count of zero says nothing until it has lasted (facts: VMSS 5.5, row 2).
+	case !reached && in.To.Instances > 0 && (guard.ZeroDoubted(f, v.control.Memory.Capacities, v.now) ||
+		f.Capacity == 0 && v.now.Sub(in.StartedAt) < guard.ZeroSettles):
+		// A count of zero says nothing until it has lasted (facts: VMSS 5.5, row 2), and what it was before the change
+		// says nothing about after it.
 		wait()
 	case !reached && !over && f.ProvisioningState == "Updating":
 		// The operation under way may be ours: an eviction has lowered the count meanwhile (facts: VMSS 2.2).

@@ -127,3 +127,36 @@ func TestAPatchThatCouldOutliveItsLeaseIsNotSent(t *testing.T) {
 		t.Errorf("got %d changes and capacity %d, want one and 15", len(s.patches), s.capacity)
 	}
 }
+
+func TestAZeroAfterAGrowthFromZeroIsDoubtedToo(t *testing.T) {
+	w := newWorld(t, webPool("web"))
+	w.pools[0].Rails.Limits.Default = 4
+	e := w.engine()
+	s := w.sets[setID+"web"]
+	s.capacity = 0
+	for range 12 {
+		sweep(t, e)
+		w.advance(time.Minute)
+	}
+	if len(s.patches) == 0 {
+		w.loseAnswer()
+		for range 6 {
+			sweep(t, e)
+			if len(s.patches) == 0 {
+				w.advance(time.Minute)
+			}
+		}
+	}
+	if len(s.patches) != 1 {
+		t.Fatalf("got %d changes, want the growth from zero", len(s.patches))
+	}
+	s.settle(w.clock().Add(time.Minute))
+	s.capacity = 0
+	w.advance(time.Minute)
+	sweep(t, e)
+	w.advance(time.Minute)
+	sweep(t, e)
+	if len(s.patches) != 1 {
+		t.Errorf("the growth was sent again on a zero in passing: %d changes", len(s.patches))
+	}
+}

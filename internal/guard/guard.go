@@ -241,18 +241,18 @@ func (w *walk) recommend(n int) {
 	w.recommendations = since(r, now.Add(-seconds(w.view.Rails.StabilisationSeconds)))
 }
 
-// zeroSettles is how long a count of zero must have been seen before it is believed.
-const zeroSettles = 10 * time.Minute
+// ZeroSettles is how long a count of zero must have been seen before it is believed.
+const ZeroSettles = 10 * time.Minute
 
 // ZeroDoubted reports whether the facts say zero and that is not to be believed yet: the API has been seen to answer 0
-// for a set of 90 (facts: VMSS 5.5, row 2). A zero that every read since zeroSettles has shown is one: evictions may
+// for a set of 90 (facts: VMSS 5.5, row 2). A zero that every read since ZeroSettles has shown is one: evictions may
 // take the last machine (facts: VMSS 2.2).
 func ZeroDoubted(f scale.Facts, capacities []scale.Recommendation, now time.Time) bool {
 	if !f.Known() || f.Capacity != 0 {
 		return false
 	}
 	n := len(capacities)
-	return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < zeroSettles
+	return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < ZeroSettles
 }
 
 // Believed are the capacities without the zeros that did not last: an answer of zero in passing is no machine less in
@@ -263,7 +263,7 @@ func Believed(capacities []scale.Recommendation, now time.Time) []scale.Recommen
 		if i+1 < len(capacities) {
 			end = capacities[i+1].At
 		}
-		return capacities[i].Instances == 0 && end.Sub(capacities[i].At) < zeroSettles
+		return capacities[i].Instances == 0 && end.Sub(capacities[i].At) < ZeroSettles
 	}
 	for i := range capacities {
 		if !doubted(i) {

@@ -55,7 +55,8 @@ func signals(w *walk) {
 		w.set("signals", code, w.from, time.Time{}, strings.Join(names, ","))
 		return
 	}
-	if w.proposal.Doubt {
+	// No known reason is one in doubt: the default count, cut by the platform, may lie below what is there.
+	if w.proposal.Doubt || !w.proposal.Known {
 		w.set("signals", "reason_unknown", w.from, time.Time{}, strings.Join(doubters(w.proposal), ","))
 	}
 }

@@ -165,7 +165,8 @@ func (w *world) trouble() {
 	}
 	for _, p := range w.pools {
 		s := w.sets[p.ScaleSet]
-		if r, hit := w.fault(faultZero); hit {
+		if r, hit := w.fault(faultZero); hit && w.now.Sub(s.zeroUntil) > 15*time.Minute {
+			// In passing: a zero that comes back every few minutes cannot be told from one that lasts.
 			s.zeroUntil, s.zeroes = w.now.Add(span(r, time.Second, 90*time.Second)), 1+r.IntN(4)
 		}
 		if r, hit := w.fault(faultForeign); hit {

@@ -1,0 +1,83 @@
+package guard_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"trimtab/internal/guard"
+	"trimtab/internal/scale"
+)
+
+func TestAZeroIsBelievedOnceItHasLasted(t *testing.T) {
+	for name, c := range map[string]struct {
+		history []scale.Recommendation
+		reason  string
+		to      int
+	}{
+		"a zero that nobody has seen before is doubted":     {nil, "facts_implausible", 0},
+		"a zero after another count is doubted":             {[]scale.Recommendation{rec(3600, 10)}, "facts_implausible", 0},
+		"a zero of nine minutes is doubted":                 {[]scale.Recommendation{rec(3600, 10), rec(540, 0)}, "facts_implausible", 0},
+		"a zero of ten minutes is one, and the pool grows":  {[]scale.Recommendation{rec(3600, 10), rec(600, 0)}, "track", 6},
+		"a zero that was interrupted begins anew":           {[]scale.Recommendation{rec(900, 0), rec(400, 5), rec(300, 0)}, "facts_implausible", 0},
+		"a zero since for ever, as far as we know, is one":  {[]scale.Recommendation{rec(7200, 0)}, "track", 6},
+		"a zero of ten minutes after one of long ago is it": {[]scale.Recommendation{rec(7200, 0), rec(3600, 4), rec(600, 0)}, "track", 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := base()
+			v.Facts.Capacity = 0
+			v.Memory.Capacities = c.history
+			d := guard.Decide(v, wants(6))
+			if d.Reason != c.reason || d.To.Instances != c.to {
+				t.Errorf("got %s to %d, want %s to %d", d.Reason, d.To.Instances, c.reason, c.to)
+			}
+		})
+	}
+}
+
+func TestAPoolBelowItsMinimumIsBroughtThereWithoutAReason(t *testing.T) {
+	v := base()
+	v.Facts.Capacity = 1
+	v.Signals["cpu"] = scale.SignalView{State: scale.SignalMissing}
+	if d := guard.Decide(v, &scale.Proposal{Doubt: true}); d.To.Instances != 2 || d.Reason != "limit_min" {
+		t.Errorf("got %s to %d, want limit_min to 2", d.Reason, d.To.Instances)
+	}
+	if d := guard.Decide(v, &scale.Proposal{Fault: "broken"}); d.Act {
+		t.Errorf("got %s to %d on a policy at fault, want a hold", d.Reason, d.To.Instances)
+	}
+}
+
+func TestZerosInPassingAreNoCapacity(t *testing.T) {
+	for name, c := range map[string]struct{ history, want []scale.Recommendation }{
+		"a history without zeros stays as it is": {
+			[]scale.Recommendation{rec(3600, 10), rec(60, 12)}, []scale.Recommendation{rec(3600, 10), rec(60, 12)},
+		},
+		"a zero of a minute goes": {
+			[]scale.Recommendation{rec(3600, 10), rec(600, 0), rec(540, 10)}, []scale.Recommendation{rec(3600, 10), rec(540, 10)},
+		},
+		"a zero of half an hour stays": {
+			[]scale.Recommendation{rec(3600, 0), rec(1800, 10)}, []scale.Recommendation{rec(3600, 0), rec(1800, 10)},
+		},
+		"a zero that has just begun goes": {
+			[]scale.Recommendation{rec(3600, 10), rec(60, 0)}, []scale.Recommendation{rec(3600, 10)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := append([]scale.Recommendation(nil), c.history...)
+			if diff := cmp.Diff(c.want, guard.Believed(c.history, now)); diff != "" {
+				t.Error(diff)
+			}
+			if !cmp.Equal(before, c.history) {
+				t.Error("the history was changed in place")
+			}
+		})
+	}
+}
+
+func TestTheDefaultCountCutByThePlatformIsNoShrink(t *testing.T) {
+	v := base()
+	v.Rails.Limits.Default, v.Facts.PlatformMax = 20, 5
+	if d := guard.Decide(v, &scale.Proposal{}); d.Act {
+		t.Errorf("got %d because of %s without a known reason, want a hold at 10", d.To.Instances, d.Reason)
+	}
+}
