@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"trimtab/internal/scale"
@@ -170,7 +171,7 @@ func (r *row) summary(e *scale.Entry) {
 
 // entry reads an entry's row, with its outcome joined.
 func (c cells) entry(pool string) (scale.Entry, error) {
-	key := c.text("RowKey")[len(entryPrefix):]
+	key := strings.TrimPrefix(c.text("RowKey"), entryPrefix)
 	var outcome *scale.Outcome
 	if doc := c.document("outcome"); len(doc) > 0 {
 		if err := json.Unmarshal(doc, &outcome); err != nil {
@@ -178,6 +179,9 @@ func (c cells) entry(pool string) (scale.Entry, error) {
 		}
 	}
 	if !c.has("entry_parts") {
+		if outcome == nil {
+			return scale.Entry{}, fmt.Errorf("row %q holds neither an entry nor an outcome", key)
+		}
 		return orphan(pool, key, outcome), nil
 	}
 	if err := checkVersion("entry "+key, c.integer("version"), scale.EntryVersion); err != nil {

@@ -98,3 +98,13 @@ func BreakState(f *File) (mend func(), err error) {
 		f.state.file = whole
 	}, nil
 }
+
+// ReadRow reads a row's properties, as the service's JSON has them, as each of the documents it could be.
+func ReadRow(c map[string]any) (problems []error) {
+	_, err := cells(c).control()
+	problems = append(problems, err)
+	_, err = cells(c).entry("web")
+	problems = append(problems, err)
+	_, err = cells(c).letter()
+	return append(problems, err)
+}

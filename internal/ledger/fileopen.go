@@ -81,9 +81,10 @@ func open(dir string, writable bool) (f *File, err error) {
 	if err != nil {
 		return nil, err
 	}
+	state := f.state.file
 	defer func() {
 		if err != nil {
-			_ = f.state.file.Close()
+			_ = state.Close()
 		}
 	}()
 	f.journal, err = openLines(filepath.Join(dir, journalName), writable, committed, f.index)
