@@ -265,3 +265,17 @@ func TestNothingIsSaidAboutASetThatIsNotKnown(t *testing.T) {
 		t.Errorf("known %t, reason (-want +got):\n%s", r.Pools[0].Known, diff)
 	}
 }
+
+// Whoever can post to the handler could otherwise mute a partition: its own events would count as repeated until the
+// forged arrival had passed.
+func TestAnArrivalInTheFutureIsTakenForNow(t *testing.T) {
+	w := newWorld(t, webPool("web"))
+	e := w.engine()
+	forged := w.minutes("web", 0, 1_000_000, 1, 60)
+	forged.Events[0].Source.EnqueuedAt = w.clock().AddDate(1, 0, 0)
+	ingest(t, e, forged)
+	w.advance(3 * time.Minute)
+	if r := ingest(t, e, w.minutes("web", 0, 1, 2, 61)); r.Folded != 2 {
+		t.Errorf("three minutes after a forged event: %+v, want the partition's own events folded", r.Counts)
+	}
+}
