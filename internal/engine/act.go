@@ -140,7 +140,7 @@ func (a *answer) apply(c *scale.Control, now time.Time) *scale.Outcome {
 		return nil
 	case a.failure.Class == scale.ClassUnsure:
 		// Applied or not: the facts will tell when it has had time to show.
-		in.LeaseUntil, in.PollAt = now, now.Add(settle)
+		in.Unsure, in.PollAt = true, now.Add(settle)
 		c.Intent = &in
 		return nil
 	case a.failure.Class == scale.ClassPrecondition && a.facts != nil && a.facts.Capacity == in.To.Instances &&

@@ -25,7 +25,7 @@ func (e *Engine) follow(ctx context.Context, v *visit) error {
 	in := v.control.Intent
 	switch {
 	case in == nil:
-	case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil.Add(settle)):
+	case leased(in, v.now) && !in.Unsure:
 		// Its owner may be sending the PATCH at this moment, or it is on its way.
 	case v.now.Sub(in.StartedAt) >= operationOver:
 		e.compare(ctx, v)
@@ -84,6 +84,11 @@ func (e *Engine) ask(ctx context.Context, v *visit) {
 	v.control.Intent = &in
 }
 
+// leased reports whether an intent's PATCH may still be sent or on its way.
+func leased(in *scale.Intent, now time.Time) bool {
+	return in.Stage == scale.StagePrepared && now.Before(in.LeaseUntil.Add(settle))
+}
+
 // compare looks at the facts to find out what became of a change whose answer or operation is lost (invariants 2, 10).
 func (e *Engine) compare(ctx context.Context, v *visit) {
 	in := *v.control.Intent
@@ -101,6 +106,9 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 	over := v.now.Sub(in.StartedAt) >= operationOver
 	reached := f.Capacity == in.To.Instances && (in.To.Mix == nil || (f.Mix != nil && *f.Mix == *in.To.Mix))
 	switch {
+	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && !reached && leased(&in, v.now):
+		// The set is as it was, and a PATCH whose caller gave up early may still be on its way.
+		wait()
 	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && !reached:
 		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
 		// will be.

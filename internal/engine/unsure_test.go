@@ -160,3 +160,26 @@ func TestAZeroAfterAGrowthFromZeroIsDoubtedToo(t *testing.T) {
 		t.Errorf("the growth was sent again on a zero in passing: %d changes", len(s.patches))
 	}
 }
+
+// A caller that gives up early, because its own deadline has come, has not taken its PATCH back.
+func TestAPatchWhoseCallerGaveUpIsWaitedForAsLongAsItMayBeOnItsWay(t *testing.T) {
+	w := newWorld(t, webPool("web"))
+	e := w.engine()
+	w.failing("-change", scale.FleetError{Op: "change", Class: scale.ClassUnsure, Message: "deadline"})
+	ingest(t, e, w.minutes("web", 0, 1, 3, 90))
+	w.strike = nil
+	for waited := 20 * time.Second; waited <= 80*time.Second; waited += 20 * time.Second {
+		w.advance(20 * time.Second)
+		ingest(t, e, w.minutes("web", 1, int(waited/time.Second), 1, 90))
+		if in := w.control("web").Intent; in == nil {
+			t.Fatalf("given up after %v", waited)
+		}
+	}
+	for range 3 {
+		w.advance(time.Minute)
+		sweep(t, e)
+	}
+	if s := w.sets[setID+"web"]; len(s.patches) != 1 || s.capacity != 15 {
+		t.Errorf("%d changes, capacity %d; want the change sent again once", len(s.patches), s.capacity)
+	}
+}

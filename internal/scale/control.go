@@ -53,6 +53,9 @@ type Intent struct {
 	Owner      string    `json:"owner"`
 	LeaseUntil time.Time `json:"lease_until"`
 	Stage      Stage     `json:"stage"`
+	// Unsure is set when the PATCH was sent and its answer lost: the facts are asked before the lease is over, but what
+	// they do not show yet may still be on its way.
+	Unsure bool `json:"unsure,omitempty"`
 	// Token resumes the operation in another process. It may carry a signed URL: it is stored, never logged or shown.
 	Token      string    `json:"token,omitempty"`
 	AcceptedAt time.Time `json:"accepted_at"`

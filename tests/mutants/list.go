@@ -33,8 +33,8 @@ var mutants = []mutant{
 	{"token_forgotten", act, `scale.StageAccepted, a.accepted.Token, now`, `scale.StageAccepted, "", now`},
 	{"lease_ignored_by_the_sender", act, ` || !now.Before(in.LeaseUntil.Add(-e.Lease/2)) {`, ` {`},
 	{"another_owner_s_intent_sent", act, `in == nil || in.Owner != owner || in.Stage`, `in == nil || in.Stage`},
-	{"lost_patch_not_waited_for", act, `in.LeaseUntil, in.PollAt = now, now.Add(settle)`, `in.LeaseUntil, in.PollAt = now.Add(-settle), now`},
-	{"lease_ignored_by_the_others", follow, `case in.Stage == scale.StagePrepared && v.now.Before(in.LeaseUntil.Add(settle)):`, `case false:`},
+	{"lost_patch_not_waited_for", act, `in.Unsure, in.PollAt = true, now.Add(settle)`, `in.Unsure, in.LeaseUntil, in.PollAt = true, now.Add(-settle), now`},
+	{"lease_ignored_by_the_others", follow, `return in.Stage == scale.StagePrepared && now.Before(in.LeaseUntil.Add(settle))`, `return false`},
 	{"operation_never_asked_about", follow, "\tdefault:\n\t\te.ask(ctx, v)\n", "\tdefault:\n"},
 	{
 		"expired_record_taken_for_success", follow, "\t\tin.Token = \"\"\n\t\tv.control.Intent = &in\n\t\te.compare(ctx, v)\n",
