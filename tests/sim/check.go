@@ -36,7 +36,9 @@ func (w *world) checkCommit(t *task, p *pool, c *scale.Commit, reads map[string]
 		if c.Outcome == nil || c.Outcome.Entry != was.Entry {
 			w.broken(4, "%s dropped the intent of %s without an outcome", t.name, p.Name)
 		}
-		if was.Stage == scale.StagePrepared && t.begun.Before(was.LeaseUntil) && w.now.Before(was.LeaseUntil) && !t.attempt[was.Owner] {
+		// An owner whose answer was lost has let go: others may end the intent early, but give it up only after the lease.
+		given := c.Outcome != nil && c.Outcome.Result == scale.Abandoned
+		if was.Stage == scale.StagePrepared && (!was.Unsure || given) && t.begun.Before(was.LeaseUntil) && w.now.Before(was.LeaseUntil) && !t.attempt[was.Owner] {
 			w.broken(4, "%s ended the intent of %s within the lease of another", t.name, p.Name)
 		}
 	}
