@@ -183,3 +183,24 @@ func TestAPatchWhoseCallerGaveUpIsWaitedForAsLongAsItMayBeOnItsWay(t *testing.T)
 		t.Errorf("%d changes, capacity %d; want the change sent again once", len(s.patches), s.capacity)
 	}
 }
+
+func TestAZeroReadAfterAStrangersWriteIsDoubtedAnew(t *testing.T) {
+	w := newWorld(t, webPool("web"))
+	w.pools[0].Rails.Limits.Default = 4
+	e := w.engine()
+	s := w.sets[setID+"web"]
+	s.capacity = 0
+	for range 9 {
+		sweep(t, e)
+		w.advance(time.Minute)
+	}
+	// A stranger makes thirty machines; what is read afterwards still says none.
+	s.generation++
+	for range 3 {
+		w.advance(time.Minute)
+		r := sweep(t, e)
+		if len(s.patches) != 0 || r.Pools[0].Reason != "facts_implausible" {
+			t.Fatalf("got %d changes and %s, want a hold because of facts_implausible", len(s.patches), r.Pools[0].Reason)
+		}
+	}
+}

@@ -187,10 +187,11 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	}
 	// The instant of the read is the instant of the turn: nothing that is decided later in it is older than its facts.
 	facts.ReadAt = v.now
-	if n := len(c.Memory.Capacities); facts.Capacity == 0 && n > 0 && c.Memory.Capacities[n-1].Instances == 0 &&
-		v.now.Sub(c.Facts.ReadAt) > e.FactsMaxAge+time.Minute {
-		// A zero seen long ago and one seen now are no zero that has lasted.
-		c.Memory.Capacities = c.Memory.Capacities[: n-1 : n-1]
+	if facts.Capacity == 0 {
+		// A zero seen long ago and one seen now are no zero that has lasted, nor are those before and after a write.
+		if v.now.Sub(c.Facts.ReadAt) > e.FactsMaxAge+time.Minute || facts.ETag != c.Facts.ETag {
+			c.Memory.Capacities = guard.Doubt(c.Memory.Capacities, c.Facts.ReadAt, v.now)
+		}
 	}
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
 	c.FactsOutdated, v.fresh = false, true

@@ -255,6 +255,20 @@ func ZeroDoubted(f scale.Facts, capacities []scale.Recommendation, now time.Time
 	return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < ZeroSettles
 }
 
+// Doubt is the history of capacities when a zero is read anew: too long after the last read, or of a set that has been
+// written since, so that what was seen before says nothing about it. The doubt begins again now: beside a zero that the
+// reads until seen had shown to last, and in place of one that they had not.
+func Doubt(capacities []scale.Recommendation, seen, now time.Time) []scale.Recommendation {
+	n := len(capacities)
+	if n == 0 || capacities[n-1].Instances != 0 {
+		return capacities
+	}
+	if seen.Sub(capacities[n-1].At) < ZeroSettles {
+		n--
+	}
+	return append(capacities[:n:n], scale.Recommendation{At: now})
+}
+
 // Believed are the capacities without the zeros that did not last: an answer of zero in passing is no machine less in
 // service.
 func Believed(capacities []scale.Recommendation, now time.Time) []scale.Recommendation {

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -69,6 +70,32 @@ func TestZerosInPassingAreNoCapacity(t *testing.T) {
 			}
 			if !cmp.Equal(before, c.history) {
 				t.Error("the history was changed in place")
+			}
+		})
+	}
+}
+
+func TestADoubtBeginsAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		history []scale.Recommendation
+		seen    int
+		want    []scale.Recommendation
+	}{
+		"of no history nothing comes":                        {nil, 60, nil},
+		"a count that was not zero stays":                    {[]scale.Recommendation{rec(900, 5)}, 60, []scale.Recommendation{rec(900, 5)}},
+		"a zero that had lasted stays, and a new one begins": {[]scale.Recommendation{rec(900, 0)}, 60, []scale.Recommendation{rec(900, 0), rec(0, 0)}},
+		"a zero that had not lasted gives way":               {[]scale.Recommendation{rec(900, 5), rec(300, 0)}, 60, []scale.Recommendation{rec(900, 5), rec(0, 0)}},
+		"a zero seen once, hours ago, has not lasted":        {[]scale.Recommendation{rec(9000, 5), rec(8000, 0)}, 8000, []scale.Recommendation{rec(9000, 5), rec(0, 0)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := guard.Doubt(c.history, now.Add(-time.Duration(c.seen)*time.Second), now)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			v := base()
+			v.Facts.Capacity, v.Memory.Capacities = 0, got
+			if d := guard.Decide(v, wants(6)); len(got) > 0 && got[len(got)-1].Instances == 0 && d.Reason != "facts_implausible" {
+				t.Errorf("got %s to %d from a zero read anew, want a hold", d.Reason, d.To.Instances)
 			}
 		})
 	}

@@ -30,7 +30,6 @@ type set struct {
 	// does on uniform sets, and may or may not on flexible ones; facts: VMSS 2.2). moves: the ETag moves when an
 	// operation ends (open in facts: VMSS 1.3).
 	zeroUntil     time.Time
-	emptyAt       time.Time
 	zeroes        int
 	lowers, moves bool
 }
@@ -83,11 +82,7 @@ func (f fleetPort) Read(ctx context.Context, id string) (scale.Facts, error) {
 			m := *s.mix
 			facts.Mix = &m
 		}
-		if s.capacity == 0 {
-			s.emptyAt = w.now
-		}
-		// A lie right after a true zero cannot be told from it by the count: docs/reliability.md does not promise it.
-		if w.now.Before(s.zeroUntil) && s.zeroes > 0 && w.chaos && w.now.Sub(s.emptyAt) > 15*time.Minute {
+		if w.now.Before(s.zeroUntil) && s.zeroes > 0 && w.chaos {
 			s.zeroes--
 			facts.Capacity = 0
 		}

@@ -116,6 +116,9 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		{209, "a set without machines has no signal, and stayed below its minimum for ever"},
 		{329, "an eviction during an operation of unknown outcome let a second change begin"},
 		{31721984987872, "a zero in passing after a growth from a true zero was believed, and the growth was sent again"},
+		{198691532769775, "a false zero after a true one, a stranger's write between them, was believed"},
+		{198691532784525, "the same, after two outages"},
+		{198691532786027, "the same, after answers that were lost"},
 		{4807, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
 	} {
 		if r := sim.Run(sim.Options{Seed: c.seed, Redecide: 1}); r.Violation != nil {
