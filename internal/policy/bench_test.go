@@ -179,6 +179,7 @@ func document(v *scale.View) map[string]any {
 		"pool":      map[string]any{"name": v.Pool, "policy": v.Policy, "mode": string(v.Mode), "labels": labels},
 		"limits":    map[string]any{"min": v.Rails.Limits.Min, "max": v.Rails.Limits.Max, "default": v.Rails.Limits.Default},
 		"capacity":  capacity,
+		"facts":     factsDocument(v),
 		"signals":   signals,
 		"schedules": schedules,
 		"settings":  settings,

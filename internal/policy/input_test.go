@@ -28,8 +28,18 @@ func views(t testing.TB) map[string]*scale.View {
 		"facts were never read":      web(func(v *scale.View) { v.Facts = scale.Facts{} }),
 		"facts are too old":          web(func(v *scale.View) { v.Facts.ReadAt = now.Add(-time.Hour) }),
 		"facts are as old as may be": web(func(v *scale.View) { v.Facts.ReadAt = now.Add(-300 * time.Second) }),
-		"there is no mix":            web(func(v *scale.View) { v.Facts.Mix = nil }),
-		"a change is in flight":      web(func(v *scale.View) { v.Memory.InFlight = &scale.Capacity{Instances: 9} }),
+		"the machines were counted": web(func(v *scale.View) {
+			v.Facts.Live = &scale.Live{
+				ReadAt: now.Add(-90 * time.Second), Instances: 7, Regular: 3, Spot: 4, PendingRegular: 1, PendingSpot: 2,
+				Deallocated: 5, Failed: 6,
+				ByZone: map[string]scale.ZoneCount{"1": {Regular: 3, Spot: 1, Pending: 2}, "": {Spot: 3, Pending: 1}},
+			}
+		}),
+		"machines were counted when facts were young": web(func(v *scale.View) {
+			v.Facts.ReadAt, v.Facts.Live = now.Add(-time.Hour), &scale.Live{ReadAt: now.Add(-time.Hour), Instances: 7, Spot: 7}
+		}),
+		"there is no mix":       web(func(v *scale.View) { v.Facts.Mix = nil }),
+		"a change is in flight": web(func(v *scale.View) { v.Memory.InFlight = &scale.Capacity{Instances: 9} }),
 		"signals are missing or stale": web(func(v *scale.View) {
 			stale := v.Signals["cpu"]
 			stale.State = scale.SignalStale

@@ -92,6 +92,8 @@ type Facts struct {
 	// PlatformMax is how many instances the platform allows this set (facts: VMSS 3.1), with the rule that says so.
 	PlatformMax     int    `json:"platform_max"`
 	PlatformMaxRule string `json:"platform_max_rule"`
+	// Live is the count of the machines themselves; nil when they were not read.
+	Live *Live `json:"live,omitempty"`
 }
 
 // Known reports whether there ever was a successful read.

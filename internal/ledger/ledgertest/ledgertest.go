@@ -78,7 +78,10 @@ func Entry(pool string, at time.Time, n int) *scale.Entry {
 		View: scale.View{
 			Version: scale.ViewVersion, Now: at, Pool: pool, Policy: pool, Mode: scale.Enforce,
 			Labels: map[string]string{"owner": "shop", "äöü": "<&>"}, Settings: json.RawMessage(`{"target":60,"of":"<a>"}`),
-			Facts:   scale.Facts{ReadAt: at, Capacity: 3, Mix: &mix, ETag: `"1"`, ProvisioningState: "Succeeded"},
+			Facts: scale.Facts{
+				ReadAt: at, Capacity: 3, Mix: &mix, ETag: `"1"`, ProvisioningState: "Succeeded",
+				Live: &scale.Live{ReadAt: at, Instances: 2, Regular: 1, Spot: 1, ByZone: map[string]scale.ZoneCount{"1": {Regular: 1, Spot: 1}}},
+			},
 			Signals: map[string]scale.SignalView{"cpu": {State: scale.SignalFresh, Value: 71234, HasValue: true, NewestAt: at}},
 			Memory:  scale.Memory{Intended: &from, Recommendations: []scale.Recommendation{{At: at, Instances: 4}}},
 		},

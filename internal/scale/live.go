@@ -1,0 +1,33 @@
+package scale
+
+import "time"
+
+// Live is what a count of a pool's machines said, one by one, as against the nominal count of the scale set (facts: VMSS
+// 0.2, 3.2). A machine is there when it runs or is coming up. One that was deallocated, as evicted Spot machines are, is
+// absent, and so is one that failed and does not run.
+type Live struct {
+	ReadAt time.Time `json:"read_at"`
+	// Instances is how many machines are there: Regular and Spot. What is not known to be regular counts as Spot (facts:
+	// VMSS 2.2).
+	Instances int `json:"instances"`
+	Regular   int `json:"regular"`
+	Spot      int `json:"spot"`
+	// PendingRegular and PendingSpot are those among them that are still coming up.
+	PendingRegular int `json:"pending_regular"`
+	PendingSpot    int `json:"pending_spot"`
+	// Deallocated and Failed are the absent ones that the scale set still holds.
+	Deallocated int `json:"deallocated"`
+	Failed      int `json:"failed"`
+	// ByZone splits the machines that are there by availability zone; those without a zone are under "".
+	ByZone map[string]ZoneCount `json:"by_zone"`
+}
+
+// ZoneCount is how many machines there are in one zone; Pending are those among them that are still coming up.
+type ZoneCount struct {
+	Regular int `json:"regular"`
+	Spot    int `json:"spot"`
+	Pending int `json:"pending"`
+}
+
+// Pending is how many machines are still coming up.
+func (l *Live) Pending() int { return l.PendingRegular + l.PendingSpot }
