@@ -41,6 +41,7 @@ var rooms = []roomRow{
 	{"internal/policy", []string{"internal/scale", "internal/metric", "policies"}, "policies see a view and nothing else; metric says what windows a pool's budget holds"},
 	{"internal/vmss", []string{"internal/scale"}, "it does what an intent says and never asks why"},
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
+	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},
 	{"policies", nil, "the Rego tree is data to everybody"},
