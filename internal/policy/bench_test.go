@@ -180,6 +180,7 @@ func document(v *scale.View) map[string]any {
 		"limits":    map[string]any{"min": v.Rails.Limits.Min, "max": v.Rails.Limits.Max, "default": v.Rails.Limits.Default},
 		"capacity":  capacity,
 		"facts":     factsDocument(v),
+		"memory":    memoryDocument(v),
 		"signals":   signals,
 		"schedules": schedules,
 		"settings":  settings,

@@ -38,6 +38,12 @@ func views(t testing.TB) map[string]*scale.View {
 		"machines were counted when facts were young": web(func(v *scale.View) {
 			v.Facts.ReadAt, v.Facts.Live = now.Add(-time.Hour), &scale.Live{ReadAt: now.Add(-time.Hour), Instances: 7, Spot: 7}
 		}),
+		"events told of evictions, ailing machines and rivals": web(func(v *scale.View) {
+			three := 3
+			v.Memory.Evictions = []scale.Eviction{{At: now.Add(-time.Hour), Instances: 2, Zone: "1"}, {At: now, Instances: 1, Machines: []string{"web_3"}}}
+			v.Memory.Health = []scale.Ailment{{At: now.Add(-time.Minute), Machine: "web_4", State: "unavailable"}}
+			v.Memory.Rivals = []scale.Rival{{At: now, By: "autoscale", Action: "scaleup", To: &three}}
+		}),
 		"there is no mix":       web(func(v *scale.View) { v.Facts.Mix = nil }),
 		"a change is in flight": web(func(v *scale.View) { v.Memory.InFlight = &scale.Capacity{Instances: 9} }),
 		"signals are missing or stale": web(func(v *scale.View) {

@@ -148,6 +148,8 @@ type Memory struct {
 	Capacities []Recommendation `json:"capacities,omitempty"`
 	// BackOffs are what failures forbid for a while.
 	BackOffs []BackOff `json:"back_offs,omitempty"`
+	// Notes are what events told that measured nothing: evictions, health, rivals.
+	Notes
 	// InFlight is the change that has not ended yet, nil if there is none.
 	InFlight *Capacity `json:"in_flight,omitempty"`
 	// InFlightSince is when it was intended.
