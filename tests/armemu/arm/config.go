@@ -36,45 +36,6 @@ type Config struct {
 	PageSize int `json:"page_size"`
 }
 
-// SetConfig is one scale set as it is at the start.
-type SetConfig struct {
-	// ID is the full ARM resource ID.
-	ID            string `json:"id"`
-	Location      string `json:"location"`
-	Size          string `json:"size"`
-	Orchestration string `json:"orchestration"`
-	// Priority is the profile's, EvictionPolicy the profile's too; Regular and Deallocate unless given (facts: VMSS 2.2).
-	Priority       string `json:"priority"`
-	EvictionPolicy string `json:"eviction_policy"`
-	Capacity       int    `json:"capacity"`
-	Mix            *Mix   `json:"mix"`
-	// SinglePlacementGroup is left out of the model when nil.
-	SinglePlacementGroup *bool `json:"single_placement_group"`
-	// ImageID names a managed or gallery image; a marketplace image when empty.
-	ImageID string            `json:"image_id"`
-	Tags    map[string]string `json:"tags"`
-	// BootSeconds replaces the platform's for this set.
-	BootSeconds *int `json:"boot_seconds"`
-	// ETagMovesAtEnd makes the ETag move when an operation ends as well as when it begins; whether Azure does that is
-	// not documented (facts: VMSS 10b).
-	ETagMovesAtEnd bool `json:"etag_moves_at_end"`
-}
-
-// Mix is a priority mix policy.
-type Mix struct {
-	Base           int `json:"base"`
-	RegularPercent int `json:"regular_percent"`
-}
-
-// regular is how many of n machines are regular: the floor of the share above the base, Spot takes the remainder
-// (facts: VMSS 2.1).
-func (m Mix) regular(n int) int {
-	if n <= m.Base {
-		return n
-	}
-	return m.Base + m.RegularPercent*(n-m.Base)/100
-}
-
 // ParseConfig reads a Config from JSON; unknown fields are refused.
 func ParseConfig(data []byte) (Config, error) {
 	var c Config
@@ -106,36 +67,6 @@ func parseSetID(id string) (setID, error) {
 		return setID{}, fmt.Errorf("%q is not the resource ID of a scale set", id)
 	}
 	return setID{subscription: p[1], group: p[3], name: p[7]}, nil
-}
-
-func (c SetConfig) withDefaults() SetConfig {
-	fill := func(s *string, v string) {
-		if *s == "" {
-			*s = v
-		}
-	}
-	fill(&c.Location, "westeurope")
-	fill(&c.Size, "Standard_D2s_v5")
-	fill(&c.Orchestration, Flexible)
-	fill(&c.Priority, Regular)
-	fill(&c.EvictionPolicy, Deallocate)
-	return c
-}
-
-func (c SetConfig) check() error {
-	switch {
-	case c.Orchestration != Flexible && c.Orchestration != Uniform:
-		return fmt.Errorf("orchestration %q: want Flexible or Uniform", c.Orchestration)
-	case c.EvictionPolicy != Delete && c.EvictionPolicy != Deallocate:
-		return fmt.Errorf("eviction_policy %q: want Delete or Deallocate", c.EvictionPolicy)
-	case c.Capacity < 0:
-		return fmt.Errorf("capacity %d is negative", c.Capacity)
-	case c.Mix != nil && (c.Orchestration != Flexible || c.Priority == Regular):
-		return errors.New("a mix needs a Flexible set whose priority is Spot")
-	case c.Mix != nil && c.SinglePlacementGroup != nil && *c.SinglePlacementGroup:
-		return errors.New("a mix does not go with a single placement group")
-	}
-	return nil
 }
 
 func (c Config) operationTTL() time.Duration {

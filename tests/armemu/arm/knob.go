@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // Knob is something that a test or an operator of the emulator can turn. The types below that have a turn method are all
@@ -24,6 +25,9 @@ var knobs = map[string]func(data []byte) (Knob, error){
 	"forget":   decodeKnob[Forget],
 	"evict":    decodeKnob[Evict],
 	"remove":   decodeKnob[Remove],
+	"scarce":   decodeKnob[Scarce],
+	"machine":  decodeKnob[Machine],
+	"attach":   decodeKnob[Attach],
 	"restore":  decodeKnob[Restore],
 }
 
@@ -180,6 +184,8 @@ func (f Forget) turn(w *world) error {
 type Evict struct {
 	Set   string `json:"set"`
 	Count int    `json:"count"`
+	// Zone takes only those of one zone, if it is given.
+	Zone string `json:"zone"`
 	// Policy is Delete or Deallocate; the set's own when empty.
 	Policy string `json:"policy"`
 	// LowerCapacity says whether deletion lowers sku.capacity. Nil does what is known: it does on Uniform sets; of
@@ -199,31 +205,38 @@ func (e Evict) turn(w *world) error {
 	if policy != Delete && policy != Deallocate {
 		return fmt.Errorf("evict: policy %q: want Delete or Deallocate", policy)
 	}
-	now, gone := w.at(), 0
+	now := w.at()
+	var chosen []*machine
 	for _, m := range s.newestFirst() {
-		if !m.spot || m.power == powerDeallocated || (e.Count > 0 && gone == e.Count) {
-			continue
-		}
-		gone++
-		if policy == Deallocate {
-			m.state, m.power, m.settleAt = stateSucceeded, powerDeallocated, now
-		} else {
-			m.state, m.settleAt = stateDeleting, now
+		if m.spot && m.power != powerDeallocated && (e.Zone == "" || e.Zone == m.zone) && (e.Count == 0 || len(chosen) < e.Count) {
+			chosen = append(chosen, m)
 		}
 	}
-	if e.Count > gone {
-		return fmt.Errorf("evict: %d Spot machines are up, not %d", gone, e.Count)
+	if e.Count > len(chosen) {
+		return fmt.Errorf("evict: %d Spot machines are up, not %d", len(chosen), e.Count)
 	}
 	lower := s.Orchestration == Uniform
 	if e.LowerCapacity != nil {
 		lower = *e.LowerCapacity
 	}
-	if policy == Delete && lower && gone > 0 {
-		s.nominal = max(s.nominal-gone, 0)
+	s.evict(chosen, policy, lower, now)
+	return nil
+}
+
+// evict takes Spot machines away as the policy says; deletion lowers the counter where lower is true.
+func (s *set) evict(chosen []*machine, policy string, lower bool, now time.Time) {
+	for _, m := range chosen {
+		if policy == Deallocate {
+			m.state, m.power, m.settleAt = stateSucceeded, powerDeallocated, now
+		} else {
+			m.leave(now)
+		}
+	}
+	if policy == Delete && lower && len(chosen) > 0 {
+		s.nominal = max(s.nominal-len(chosen), 0)
 		s.generation++
 	}
 	s.settle(now)
-	return nil
 }
 
 // Remove deletes machines one by one behind the set's back: on a Flexible set capacity stays and the set drifts, on a
@@ -249,7 +262,7 @@ func (r Remove) turn(w *world) error {
 	now, gone := w.at(), 0
 	for _, m := range s.newestFirst() {
 		if named[m.name] || gone < r.Count {
-			m.state, m.settleAt = stateDeleting, now
+			m.leave(now)
 			gone++
 		}
 	}
@@ -264,11 +277,11 @@ func (r Remove) turn(w *world) error {
 	return nil
 }
 
-// Restore takes back every fault, plan and claim that has not been used up.
+// Restore takes back every fault, plan, claim and scarcity that has not been used up.
 type Restore struct{}
 
 func (Restore) turn(w *world) error {
-	w.faults = nil
+	w.faults, w.scarce = nil, nil
 	for _, s := range w.sets {
 		s.plans, s.lies = nil, nil
 	}

@@ -16,6 +16,7 @@ type machineDoc struct {
 	Type       string         `json:"type"`
 	InstanceID string         `json:"instanceId,omitempty"`
 	Location   string         `json:"location"`
+	Zones      []string       `json:"zones,omitempty"`
 	Properties map[string]any `json:"properties,omitempty"`
 }
 
@@ -23,17 +24,23 @@ type machineDoc struct {
 func (m *machine) doc(s *set, view bool) machineDoc {
 	p := map[string]any{
 		"provisioningState": m.state, "timeCreated": stamp(m.madeAt),
-		"hardwareProfile": map[string]any{"vmSize": s.Size},
+		"hardwareProfile": map[string]any{"vmSize": m.size},
 	}
 	if m.spot {
-		p["priority"], p["evictionPolicy"] = Spot, s.EvictionPolicy
+		p["priority"], p["evictionPolicy"] = s.Priority, s.EvictionPolicy
 	} else if s.interruptible() {
 		p["priority"] = Regular
 	}
 	if view {
-		p["instanceView"] = map[string]any{"statuses": m.statuses()}
+		p["instanceView"] = m.instanceView()
+	}
+	if m.protected {
+		p["protectionPolicy"] = map[string]any{"protectFromScaleIn": true, "protectFromScaleSetActions": false}
 	}
 	d := machineDoc{Name: m.name, Location: s.Location, Properties: p}
+	if m.zone != "" {
+		d.Zones = []string{m.zone}
+	}
 	if s.Orchestration == Uniform {
 		d.InstanceID = strconv.Itoa(m.ordinal)
 		d.ID = s.resourceID() + "/virtualMachines/" + d.InstanceID
@@ -44,6 +51,19 @@ func (m *machine) doc(s *set, view bool) machineDoc {
 	d.ID = "/subscriptions/" + s.subscription + "/resourceGroups/" + s.group + "/providers/Microsoft.Compute/virtualMachines/" + m.name
 	d.Type = "Microsoft.Compute/virtualMachines"
 	return d
+}
+
+// instanceView has statuses and, of a machine with the health extension, what that says.
+func (m *machine) instanceView() map[string]any {
+	v := map[string]any{"statuses": m.statuses()}
+	if m.health != nil {
+		code := "HealthState/unhealthy"
+		if *m.health {
+			code = "HealthState/healthy"
+		}
+		v["vmHealth"] = map[string]any{"status": map[string]any{"code": code, "level": "Info"}}
+	}
+	return v
 }
 
 func (m *machine) statuses() []map[string]any {
@@ -97,20 +117,6 @@ func (w *world) listInstances(c call) answer {
 		docs = append(docs, d)
 	}
 	return w.page(c, docs)
-}
-
-func (w *world) readMachine(c call) answer {
-	for _, s := range w.sets {
-		if s.Orchestration != Flexible || !strings.EqualFold(s.subscription, c.args["sub"]) || !strings.EqualFold(s.group, c.args["group"]) {
-			continue
-		}
-		for _, m := range s.machines {
-			if strings.EqualFold(m.name, c.args["name"]) {
-				return success(m.doc(s, strings.EqualFold(c.query.Get("$expand"), "instanceView")))
-			}
-		}
-	}
-	return failure(http.StatusNotFound, "ResourceNotFound", "The machine '"+c.args["name"]+"' was not found.")
 }
 
 // instanceView counts a Uniform set's machines by state; on Flexible the call does not exist (facts: VMSS 1.4).

@@ -18,8 +18,8 @@ type operation struct {
 	status             string // empty while it runs
 	code, message      string
 	startedAt, endedAt time.Time
-	// patched is true for an operation that a PATCH began, and not somebody else's write.
-	patched bool
+	// deletes is true for the deletion of chosen instances. patched is true for an operation that a PATCH began, and not somebody else's write.
+	deletes, patched bool
 }
 
 // change is what a PATCH, or somebody else's, asks of a set.
@@ -34,6 +34,51 @@ type change struct {
 // begin applies a change: the counter moves at once, machines follow with time, and whatever was under way is preempted
 // (facts: VMSS 1.4, 2.1).
 func (w *world) begin(s *set, c change, now time.Time) *operation {
+	plan := w.preempt(s, now)
+	s.generation++
+	if c.size != "" {
+		s.Size = c.size
+	}
+	if c.mixGiven {
+		s.mix = c.mix
+	}
+	if c.capacity != nil {
+		if failure := w.resize(s, *c.capacity, plan, now); failure != nil && plan.Status == stateSucceeded {
+			plan.Status, plan.Code, plan.Message = failure.Status, failure.Code, failure.Message
+		}
+	}
+	return w.open(s, plan, now)
+}
+
+// open begins an operation whose effects are there already: it is over when the last machine has settled.
+func (w *world) open(s *set, plan Plan, now time.Time) *operation {
+	o := w.track(s, plan, now, now.Add(time.Duration(plan.Seconds)*time.Second))
+	for _, m := range s.machines {
+		if m.unsettled() && m.settleAt.After(o.readyAt) {
+			o.readyAt = m.settleAt
+		}
+	}
+	s.state, s.current = stateUpdating, o
+	if plan.Immediate {
+		s.settle(now)
+		w.end(o, now)
+	}
+	return o
+}
+
+// track makes the record of an operation.
+func (w *world) track(s *set, plan Plan, now, readyAt time.Time) *operation {
+	w.serial++
+	o := &operation{
+		name: fmt.Sprintf("%08x-0000-4000-8000-%012x", w.serial, w.serial), set: s, left: plan.Polls, final: plan, startedAt: now,
+		readyAt: readyAt,
+	}
+	w.ops[o.name] = o
+	return o
+}
+
+// preempt ends what is under way, as a newer operation does, and takes the plan for that one.
+func (w *world) preempt(s *set, now time.Time) Plan {
 	if o := s.current; o != nil {
 		o.final = Plan{
 			Status: stateCanceled, Code: "OperationPreempted",
@@ -48,54 +93,37 @@ func (w *world) begin(s *set, c change, now time.Time) *operation {
 	if plan.Status == "" {
 		plan.Status = stateSucceeded
 	}
-	s.generation++
-	if c.size != "" {
-		s.Size = c.size
-	}
-	if c.mixGiven {
-		s.mix = c.mix
-	}
-	if c.capacity != nil {
-		w.resize(s, *c.capacity, plan, now)
-	}
-	w.serial++
-	o := &operation{
-		name: fmt.Sprintf("%08x-0000-4000-8000-%012x", w.serial, w.serial), set: s, left: plan.Polls, final: plan, startedAt: now,
-		readyAt: now.Add(time.Duration(plan.Seconds) * time.Second),
-	}
-	for _, m := range s.machines {
-		if (m.state == stateCreating || m.state == stateDeleting) && m.settleAt.After(o.readyAt) {
-			o.readyAt = m.settleAt
-		}
-	}
-	s.state, s.current = stateUpdating, o
-	w.ops[o.name] = o
-	if plan.Immediate {
-		s.settle(now)
-		w.end(o, now)
-	}
-	return o
+	return plan
 }
 
 // resize moves the counter to n and makes or takes away the difference to the counter, not to the machines: that is how
-// a set drifts (facts: VMSS 0.2).
-func (w *world) resize(s *set, n int, plan Plan, now time.Time) {
+// a set drifts (facts: VMSS 0.2). It says why machines fail, nil if none does.
+func (w *world) resize(s *set, n int, plan Plan, now time.Time) *Plan {
 	d := n - s.nominal
 	s.nominal = n
 	if d < 0 {
-		s.shrink(-d, now.Add(time.Duration(w.cfg.DeleteSeconds)*time.Second))
-		return
+		s.shrink(-d, w.goneAt(now))
+		return nil
 	}
-	bad := 0
-	if plan.Status == stateFailed {
-		bad = max(d-plan.Created, 0)
-	}
+	failure := w.grow(s, d, now, w.bootedAt(s, now), plan)
+	s.settle(now)
+	return failure
+}
+
+func (w *world) goneAt(now time.Time) time.Time {
+	return now.Add(time.Duration(w.cfg.DeleteSeconds) * time.Second)
+}
+
+func (w *world) bootedAt(s *set, now time.Time) time.Time {
 	boot := w.cfg.BootSeconds
 	if s.BootSeconds != nil {
 		boot = *s.BootSeconds
 	}
-	s.grow(d, now, now.Add(time.Duration(boot)*time.Second), bad)
-	s.settle(now)
+	return now.Add(time.Duration(boot) * time.Second)
+}
+
+func (m *machine) unsettled() bool {
+	return m.state == stateCreating || m.state == stateDeleting || m.state == stateUpdating
 }
 
 func (w *world) end(o *operation, now time.Time) {
@@ -117,16 +145,19 @@ func (w *world) poll(r call) answer {
 	if o == nil || !strings.EqualFold(o.set.subscription, r.args["sub"]) {
 		return failure(http.StatusNotFound, "NotFound", "The operation is unknown or its record has expired.")
 	}
+	if o.status == "" && o.left == 0 && !r.now.Before(o.readyAt) {
+		w.end(o, r.now)
+	}
+	if a, asked := o.monitor(r.query); asked {
+		return a
+	}
 	doc := map[string]any{"name": o.name, "startTime": stamp(o.startedAt)}
 	a := answer{status: http.StatusOK, header: http.Header{}, doc: doc}
-	switch {
-	case o.status == "" && (o.left > 0 || r.now.Before(o.readyAt)):
+	if o.status == "" {
 		o.left = max(o.left-1, 0)
 		doc["status"] = "InProgress"
 		w.askToWait(a.header)
 		return a
-	case o.status == "":
-		w.end(o, r.now)
 	}
 	doc["status"], doc["endTime"] = o.status, stamp(o.endedAt)
 	if o.code != "" {

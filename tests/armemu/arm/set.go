@@ -3,7 +3,7 @@ package arm
 import (
 	"fmt"
 	"hash/fnv"
-	"sort"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -22,6 +22,7 @@ const (
 const (
 	powerStarting    = "starting"
 	powerRunning     = "running"
+	powerStopped     = "stopped"
 	powerDeallocated = "deallocated"
 )
 
@@ -46,11 +47,19 @@ type machine struct {
 	ordinal  int
 	name     string
 	spot     bool
+	size     string
+	zone     string // empty in a regional set
 	state    string
 	power    string
 	fails    bool
+	failsOn  bool   // it fails, and runs all the same: what has failed is its guest's provisioning
+	after    string // power once an update of it has ended
 	madeAt   time.Time
 	settleAt time.Time // when it is up, failed or gone
+	// attached machines were put into the set by hand, protected ones are not chosen by scale-in.
+	attached, protected bool
+	// health is what the health extension says, nil for none; unhealthy ones differ from false.
+	health *bool
 }
 
 func (s *set) etag() string { return strconv.Quote(strconv.Itoa(s.generation)) }
@@ -80,8 +89,13 @@ func (s *set) settle(now time.Time) {
 			continue
 		case m.state == stateCreating && due && m.fails:
 			m.state, m.power = stateFailed, ""
+			if m.failsOn {
+				m.power = powerRunning
+			}
 		case m.state == stateCreating && due:
 			m.state, m.power = stateSucceeded, powerRunning
+		case m.state == stateUpdating && due:
+			m.state, m.power = stateSucceeded, m.after
 		}
 		kept = append(kept, m)
 	}
@@ -103,24 +117,52 @@ func (s *set) live() (regular, spot int) {
 	return regular, spot
 }
 
-// grow makes d machines, the last bad of which will fail, and splits them by the documented arithmetic: regular ones up
-// to the target of the resulting number, Spot for the rest (facts: VMSS 2.1).
-func (s *set) grow(d int, now, readyAt time.Time, bad int) {
+// split says how many of d further machines are regular, by the documented arithmetic: regular ones up to the target of
+// the resulting number, Spot for the rest (facts: VMSS 2.1).
+func (s *set) split(d int) (addRegular int) {
 	regular, spot := s.live()
-	addRegular := d
 	switch {
 	case s.mix != nil:
-		addRegular = min(max(s.mix.regular(regular+spot+d)-regular, 0), d)
+		return min(max(s.mix.regular(regular+spot+d)-regular, 0), d)
 	case s.interruptible():
-		addRegular = 0
+		return 0
 	}
-	for i := range d {
-		s.machines = append(s.machines, &machine{
-			ordinal: s.ordinals, name: s.machineName(s.ordinals), spot: i >= addRegular, fails: i >= d-bad,
-			state: stateCreating, power: powerStarting, madeAt: now, settleAt: readyAt,
-		})
-		s.ordinals++
+	return d
+}
+
+// add makes one machine, in the zone that has the fewest.
+func (s *set) add(spot bool, now, readyAt time.Time) *machine {
+	m := &machine{
+		ordinal: s.ordinals, name: s.machineName(s.ordinals), spot: spot, size: s.Size, zone: s.emptiestZone(),
+		state: stateCreating, power: powerStarting, madeAt: now, settleAt: readyAt,
 	}
+	if len(s.Sizes) > 0 {
+		m.size = s.Sizes[0]
+	}
+	s.machines = append(s.machines, m)
+	s.ordinals++
+	return m
+}
+
+func (s *set) emptiestZone() string {
+	best, fewest := "", -1
+	n := s.byZone()
+	for _, z := range s.Zones {
+		if fewest < 0 || n[z] < fewest {
+			best, fewest = z, n[z]
+		}
+	}
+	return best
+}
+
+func (s *set) byZone() map[string]int {
+	n := map[string]int{}
+	for _, m := range s.machines {
+		if m.state != stateDeleting {
+			n[m.zone]++
+		}
+	}
+	return n
 }
 
 func (s *set) machineName(ordinal int) string {
@@ -132,8 +174,9 @@ func (s *set) machineName(ordinal int) string {
 	return fmt.Sprintf("%s_%08x", s.name, h.Sum32())
 }
 
-// shrink takes away d machines: the mix decides between regular and Spot first, then the highest ordinals go (facts:
-// VMSS 2.1, 2.4; how Azure breaks ties under a mix is not documented).
+// shrink takes away d machines: the mix decides between regular and Spot first, then zones are balanced, then the rule
+// of scale-in chooses, by default the highest ordinals; protected ones stay (facts: VMSS 2.1, 2.4; how Azure breaks ties
+// under a mix is not documented).
 func (s *set) shrink(d int, goneAt time.Time) {
 	regular, spot := s.live()
 	d = min(d, regular+spot)
@@ -146,26 +189,46 @@ func (s *set) shrink(d int, goneAt time.Time) {
 	}
 	takeSpot := min(d-takeRegular, spot)
 	takeRegular = min(d-takeSpot, regular)
+	for range takeRegular {
+		s.victim(false).leave(goneAt)
+	}
+	for range takeSpot {
+		s.victim(true).leave(goneAt)
+	}
+}
+
+// leave sends a machine away; of none it is nothing.
+func (m *machine) leave(goneAt time.Time) {
+	if m != nil {
+		m.state, m.settleAt = stateDeleting, goneAt
+	}
+}
+
+// victim is the machine that scale-in would take next, nil if it may take none.
+func (s *set) victim(spot bool) *machine {
+	var best *machine
+	crowd := s.byZone()
 	for _, m := range s.newestFirst() {
-		left := &takeRegular
-		if m.spot {
-			left = &takeSpot
+		if m.spot != spot || m.protected {
+			continue
 		}
-		if *left > 0 {
-			*left--
-			m.state, m.settleAt = stateDeleting, goneAt
+		switch {
+		case best == nil, crowd[m.zone] > crowd[best.zone]:
+			best = m
+		case crowd[m.zone] == crowd[best.zone] && s.ScaleIn == "OldestVM" && m.madeAt.Before(best.madeAt):
+			best = m
 		}
 	}
+	return best
 }
 
 // newestFirst lists the machines that are not on their way out, highest ordinal first.
 func (s *set) newestFirst() []*machine {
 	var out []*machine
-	for _, m := range s.machines {
+	for _, m := range slices.Backward(s.machines) {
 		if m.state != stateDeleting {
 			out = append(out, m)
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i].ordinal > out[j].ordinal })
 	return out
 }

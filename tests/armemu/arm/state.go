@@ -13,6 +13,8 @@ type SetState struct {
 	Mix               *Mix   `json:"mix,omitempty"`
 	Regular           Tally  `json:"regular"`
 	Spot              Tally  `json:"spot"`
+	// Zones counts what there is by zone; regional machines are not in it.
+	Zones map[string]int `json:"zones,omitempty"`
 	// Operation is the one under way, nil if there is none.
 	Operation *OperationState `json:"operation,omitempty"`
 }
@@ -23,6 +25,7 @@ type Tally struct {
 	Running     int `json:"running"`
 	Creating    int `json:"creating"`
 	Failed      int `json:"failed"`
+	Stopped     int `json:"stopped"`
 	Deallocated int `json:"deallocated"`
 	Deleting    int `json:"deleting"`
 }
@@ -49,6 +52,12 @@ func (s *set) view() SetState {
 			t = &v.Spot
 		}
 		t.count(m)
+		if m.zone != "" && m.state != stateDeleting {
+			if v.Zones == nil {
+				v.Zones = map[string]int{}
+			}
+			v.Zones[m.zone]++
+		}
 	}
 	if o := s.current; o != nil {
 		v.Operation = &OperationState{Name: o.name, StartedAt: o.startedAt, ReadyAt: o.readyAt, PollsLeft: o.left}
@@ -69,6 +78,8 @@ func (t *Tally) count(m *machine) {
 		t.Failed++
 	case m.power == powerDeallocated:
 		t.Deallocated++
+	case m.power == powerStopped:
+		t.Stopped++
 	default:
 		t.Running++
 	}

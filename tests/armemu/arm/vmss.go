@@ -14,6 +14,7 @@ type setDoc struct {
 	Type       string            `json:"type"`
 	Location   string            `json:"location"`
 	ETag       string            `json:"etag"`
+	Zones      []string          `json:"zones,omitempty"`
 	Tags       map[string]string `json:"tags,omitempty"`
 	SKU        skuDoc            `json:"sku"`
 	Properties setProperties     `json:"properties"`
@@ -31,6 +32,12 @@ type setProperties struct {
 	SinglePlacementGroup *bool      `json:"singlePlacementGroup,omitempty"`
 	PriorityMixPolicy    *mixDoc    `json:"priorityMixPolicy,omitempty"`
 	Profile              profileDoc `json:"virtualMachineProfile"`
+	FaultDomains         *int       `json:"platformFaultDomainCount,omitempty"`
+	Overprovision        *bool      `json:"overprovision,omitempty"`
+	ZoneBalance          *bool      `json:"zoneBalance,omitempty"`
+	SpotRestore          any        `json:"spotRestorePolicy,omitempty"`
+	ScaleIn              any        `json:"scaleInPolicy,omitempty"`
+	SKUProfile           any        `json:"skuProfile,omitempty"`
 }
 
 type profileDoc struct {
@@ -48,14 +55,28 @@ type mixDoc struct {
 func (s *set) doc(capacity int) setDoc {
 	d := setDoc{
 		ID: s.resourceID(), Name: s.name, Type: "Microsoft.Compute/virtualMachineScaleSets", Location: s.Location,
-		ETag: s.etag(), Tags: s.Tags, SKU: skuDoc{Name: s.Size, Tier: "Standard", Capacity: capacity},
+		ETag: s.etag(), Zones: s.Zones, Tags: s.Tags, SKU: skuDoc{Name: s.Size, Tier: "Standard", Capacity: capacity},
 		Properties: setProperties{
 			OrchestrationMode: s.Orchestration, ProvisioningState: s.state, SinglePlacementGroup: s.SinglePlacementGroup,
 			Profile: profileDoc{StorageProfile: map[string]any{"imageReference": s.image()}},
 		},
 	}
-	if s.Size == "Mix" {
+	p := &d.Properties
+	p.FaultDomains, p.Overprovision, p.ZoneBalance = s.FaultDomains, s.Overprovision, s.ZoneBalance
+	if s.ScaleIn != "Default" {
+		p.ScaleIn = map[string]any{"rules": []string{s.ScaleIn}}
+	}
+	if s.SpotRestore != "" {
+		// Under properties, where the SDK has it, and not where the page's sample nests it (facts: VMSS 2.2).
+		p.SpotRestore = map[string]any{"enabled": true, "restoreTimeout": s.SpotRestore}
+	}
+	if s.Size == mixSize {
 		d.SKU.Tier = ""
+		sizes := []map[string]any{}
+		for _, size := range s.Sizes {
+			sizes = append(sizes, map[string]any{"name": size})
+		}
+		p.SKUProfile = map[string]any{"vmSizes": sizes, "allocationStrategy": s.AllocationStrategy}
 	}
 	if s.interruptible() {
 		d.Properties.Profile.Priority, d.Properties.Profile.EvictionPolicy = s.Priority, s.EvictionPolicy
@@ -147,9 +168,9 @@ func (s *set) readChange(body []byte) (change, *answer) {
 	var ch change
 	if k := doc.SKU; k != nil {
 		switch {
-		case s.Size == "Mix" && k.Name != nil && *k.Name != "Mix":
+		case s.Size == mixSize && k.Name != nil && *k.Name != "Mix":
 			return bad(http.StatusBadRequest, "SkuNameMustBeMixIfSkuProfileIsSpecified", "The sku name must be Mix if a sku profile is specified.")
-		case s.Size == "Mix" && k.Tier != nil:
+		case s.Size == mixSize && k.Tier != nil:
 			return bad(http.StatusBadRequest, "SkuTierMustNotBeSetIfSkuProfileIsSpecified", "The sku tier must not be set if a sku profile is specified.")
 		case k.Capacity != nil && (*k.Capacity < 0 || *k.Capacity > s.platformMax()):
 			return bad(http.StatusBadRequest, "InvalidParameter", "The value %d of parameter sku.capacity is out of range: 0 to %d.", *k.Capacity, s.platformMax())

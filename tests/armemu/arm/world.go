@@ -16,6 +16,7 @@ type world struct {
 	sets   map[string]*set // by lower-cased resource ID
 	ops    map[string]*operation
 	faults []*Fault
+	scarce []*Scarce
 	log    []Request
 	tokens map[string]bool
 	serial int
@@ -47,7 +48,7 @@ func (w *world) add(c SetConfig) error {
 	}
 	s := &set{SetConfig: c, setID: id, nominal: c.Capacity, generation: 1, state: stateSucceeded, mix: c.Mix}
 	now := w.now()
-	s.grow(c.Capacity, now, now, 0)
+	w.grow(s, c.Capacity, now, now, Plan{Status: stateSucceeded})
 	s.settle(now)
 	w.sets[key] = s
 	return nil
