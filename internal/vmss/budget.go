@@ -15,6 +15,9 @@ type Budgets struct {
 	// SubscriptionReads (400) and SubscriptionWrites (200) are calls a minute for each subscription; questions about
 	// operations count as reads.
 	SubscriptionReads, SubscriptionWrites int
+	// SetLists (40) and SubscriptionLists (150) are pages of machines a minute; published are 300 for a subscription, and
+	// none for a set.
+	SetLists, SubscriptionLists int
 }
 
 func (b Budgets) withDefaults() Budgets {
@@ -28,6 +31,8 @@ func (b Budgets) withDefaults() Budgets {
 	fill(&b.SetFollows, 12)
 	fill(&b.SubscriptionReads, 400)
 	fill(&b.SubscriptionWrites, 200)
+	fill(&b.SetLists, 40)
+	fill(&b.SubscriptionLists, 150)
 	return b
 }
 
@@ -38,6 +43,7 @@ const (
 	classRead callClass = iota
 	classWrite
 	classFollow
+	classList
 )
 
 // Codes of a call that was not sent.
@@ -131,6 +137,10 @@ func (b *budget) subscriptionKey(subscription string, c callClass) bucketKey {
 
 func (b *budget) rate(k bucketKey) int {
 	switch {
+	case k.subscription && k.class == classList:
+		return b.rates.SubscriptionLists
+	case k.class == classList:
+		return b.rates.SetLists
 	case k.subscription && k.class == classWrite:
 		return b.rates.SubscriptionWrites
 	case k.subscription:

@@ -31,7 +31,7 @@ func (f *Fleet) Change(ctx context.Context, scaleSet string, change scale.Change
 	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)
 	defer cancel()
 	var first *http.Response
-	poller, err := t.client.BeginUpdate(policy.WithCaptureResponse(ctx, &first), t.group, t.name, body,
+	poller, err := t.sets.BeginUpdate(policy.WithCaptureResponse(told(ctx, t, classWrite), &first), t.group, t.name, body,
 		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{IfMatch: &change.ETag})
 	if err != nil {
 		return scale.Accepted{}, f.fail(opChange, t, classWrite, err)

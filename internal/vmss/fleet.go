@@ -29,6 +29,8 @@ const (
 	opRead   = "read"
 	opChange = "change"
 	opFollow = "follow"
+	opCount  = "count"
+	opQuota  = "quota"
 )
 
 // Options say where Resource Manager is and how much of it may be used; a zero field takes its default.
@@ -66,7 +68,15 @@ type Fleet struct {
 	budget  *budget
 
 	mu      sync.Mutex
-	clients map[string]*armcompute.VirtualMachineScaleSetsClient // by subscription
+	clients map[string]*clients // by subscription
+}
+
+// clients are the SDK's, for one subscription.
+type clients struct {
+	sets      *armcompute.VirtualMachineScaleSetsClient
+	machines  *armcompute.VirtualMachinesClient
+	instances *armcompute.VirtualMachineScaleSetVMsClient
+	usage     *armcompute.UsageClient
 }
 
 // New makes a Fleet that authorises itself with cred. It reaches out to nothing yet.
@@ -85,7 +95,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now),
-		clients: map[string]*armcompute.VirtualMachineScaleSetsClient{},
+		clients: map[string]*clients{},
 		cloud: cloud.Configuration{
 			// The authority is the credential's business; azcore wants the field to be there.
 			ActiveDirectoryAuthorityHost: cloud.AzurePublic.ActiveDirectoryAuthorityHost,
@@ -98,9 +108,11 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 		f.options.Transport = defaultTransport()
 	}
 	// Any subscription does for following: a token carries whole URLs.
-	if f.client, err = f.newClient("none"); err != nil {
+	any, err := f.newClients("none")
+	if err != nil {
 		return nil, err
 	}
+	f.client = any.sets
 	return f, nil
 }
 
@@ -128,13 +140,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (f *Fleet) newClient(subscription string) (*armcompute.VirtualMachineScaleSetsClient, error) {
-	c, err := armcompute.NewVirtualMachineScaleSetsClient(subscription, f.cred, &arm.ClientOptions{
+func (f *Fleet) newClients(subscription string) (*clients, error) {
+	factory, err := armcompute.NewClientFactory(subscription, f.cred, &arm.ClientOptions{
 		ClientOptions: policy.ClientOptions{
 			Cloud:     f.cloud,
 			Transport: newTransporter(f.options.Transport),
 			// Retries are this room's own: reads in retryRead, nothing else (facts: VMSS 1.3, 1.6).
-			Retry: policy.RetryOptions{MaxRetries: -1},
+			Retry:           policy.RetryOptions{MaxRetries: -1},
+			PerCallPolicies: []policy.Policy{listener{f.budget}},
 		},
 		// Registering a provider takes a permission that scaling does not need, and minutes (facts: VMSS 1.6).
 		DisableRPRegistration: true,
@@ -142,13 +155,16 @@ func (f *Fleet) newClient(subscription string) (*armcompute.VirtualMachineScaleS
 	if err != nil {
 		return nil, fmt.Errorf("scale sets: client for subscription %s: %w", subscription, err)
 	}
-	return c, nil
+	return &clients{
+		sets: factory.NewVirtualMachineScaleSetsClient(), machines: factory.NewVirtualMachinesClient(),
+		instances: factory.NewVirtualMachineScaleSetVMsClient(), usage: factory.NewUsageClient(),
+	}, nil
 }
 
-// target is a scale set to be called: its names, the client of its subscription, its key in the budget.
+// target is a scale set to be called: its names, the clients of its subscription, its key in the budget.
 type target struct {
 	subscription, group, name, key string
-	client                         *armcompute.VirtualMachineScaleSetsClient
+	*clients
 }
 
 // target resolves a resource ID; what is not the ID of a scale set is invalid, and nothing is sent.
@@ -166,11 +182,11 @@ func (f *Fleet) target(op, scaleSet string) (target, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if t.client = f.clients[t.subscription]; t.client == nil {
-		if t.client, err = f.newClient(id.SubscriptionID); err != nil {
+	if t.clients = f.clients[t.subscription]; t.clients == nil {
+		if t.clients, err = f.newClients(id.SubscriptionID); err != nil {
 			return target{}, &scale.FleetError{Op: op, Class: scale.ClassInvalid, Code: "InvalidClient", Message: err.Error(), Err: err}
 		}
-		f.clients[t.subscription] = t.client
+		f.clients[t.subscription] = t.clients
 	}
 	return t, nil
 }

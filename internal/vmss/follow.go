@@ -28,7 +28,7 @@ func (f *Fleet) Follow(ctx context.Context, token string) (scale.Progress, error
 	if fe := f.spend(opFollow, t, classFollow); fe != nil {
 		return scale.Progress{}, fe
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.options.FollowTimeout)
+	ctx, cancel := context.WithTimeout(told(ctx, t, classFollow), f.options.FollowTimeout)
 	defer cancel()
 	poller, err := f.client.BeginUpdate(ctx, "", "", armcompute.VirtualMachineScaleSetUpdate{},
 		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{ResumeToken: token})

@@ -42,7 +42,7 @@ func (f *Fleet) readOnce(ctx context.Context, t target) (scale.Facts, *scale.Fle
 	}
 	// The facts are as old as the question, not as the answer.
 	asked := f.options.Now()
-	r, err := t.client.Get(ctx, t.group, t.name, nil)
+	r, err := t.sets.Get(told(ctx, t, classRead), t.group, t.name, nil)
 	if err != nil {
 		return scale.Facts{}, f.fail(opRead, t, classRead, err)
 	}
