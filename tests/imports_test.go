@@ -44,6 +44,8 @@ var rooms = []roomRow{
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},
+	{"internal/replay/trace", nil, "a course of load does not know what is replayed on it"},
+	{"internal/replay", []string{"internal/scale", "internal/metric", "internal/guard", "internal/engine", "internal/ledger", "internal/replay/trace"}, "it walks the corridor through the engine's ports; policies come in from the hall"},
 	{"policies", nil, "the Rego tree is data to everybody"},
 	{"handler", []string{anywhere}, "the hall is where the rooms are put together"},
 	{"tests/...", []string{anywhere}, "they look at the house from outside"},
@@ -71,7 +73,7 @@ var guests = []struct {
 	{"github.com/google/go-cmp/...", nil, []string{anywhere}, "a comparison with a readable difference is for tests"},
 	{"log/slog", []string{"handler", "internal/engine"}, []string{anywhere}, "pure rooms do not log: what they have to say is in what they return"},
 	{"log", nil, nil, "log lines are slog's, on stdout, with levels"},
-	{"math/rand/...", nil, []string{anywhere}, "the same events must make the same decisions: keys are derived, not drawn"},
+	{"math/rand/...", []string{"internal/replay/..."}, []string{anywhere}, "the same events must make the same decisions: keys are derived, not drawn"},
 	{"unsafe", nil, nil, "no figure is worth reading the wrong bytes"},
 	{"C", nil, nil, "the program is one static file"},
 }
