@@ -43,6 +43,10 @@ type merger struct {
 	newestAt, newestEnd int64
 	width               int64
 	buckets             int
+	// series are the covered buckets of the last sum, oldest first; kept only where keeps is set.
+	series []Bucket
+	keeps  bool
+	named  scale.Aggregation
 }
 
 // head is what is left of one partition's lane.
@@ -53,8 +57,9 @@ type head struct {
 
 // gather sets the merger on a signal.
 func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window, now time.Time) {
-	m.heads = m.heads[:0]
+	m.heads, m.series = m.heads[:0], m.series[:0]
 	m.width, m.buckets = extent(sig)
+	m.named = sig.Aggregation
 	print, found := fingerprint(sig), false
 	for _, w := range windows {
 		if w == nil {
@@ -152,6 +157,11 @@ func (m *merger) sum(now time.Time, instances func(time.Time) (int, bool)) summa
 		mean, ok := t.mean()
 		s.hasMean = s.hasMean && ok
 		s.mean, s.last = s.mean+mean, mean
+		if m.keeps {
+			b := Bucket{start: start}
+			b.Value, b.HasValue = t.named(m.named)
+			m.series = append(m.series, b)
+		}
 		if !s.hasDemand {
 			continue
 		}
@@ -162,16 +172,21 @@ func (m *merger) sum(now time.Time, instances func(time.Time) (int, bool)) summa
 		n, ok := instances(time.UnixMicro(end).UTC())
 		s.hasDemand = ok
 		s.demand += mean * float64(n)
+		if m.keeps {
+			b := &m.series[len(m.series)-1]
+			b.Demand, b.HasDemand = mean*float64(n), ok
+		}
 	}
 	s.hasMean = s.hasMean && s.covered > 0
 	return s
 }
 
 func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time) (int, bool)) scale.SignalView {
-	v := scale.SignalView{State: scale.SignalMissing, Unit: sig.Unit, Expected: m.buckets}
+	v := scale.SignalView{State: scale.SignalMissing, Unit: sig.Unit, Expected: m.buckets, Wants: sig.Wants()}
 	if len(m.heads) == 0 {
 		return v
 	}
+	m.keeps = v.Wants&(scale.WantsTrend|scale.WantsRecent) != 0
 	s := m.sum(now, instances)
 	v.Buckets = s.covered
 	v.NewestAt = time.UnixMicro(m.newestEnd).UTC()
@@ -199,6 +214,7 @@ func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time
 	stat(&v.Count, scale.HasCount, s.all.count.float(), s.all.has&scale.HasCount != 0)
 	hasLast := set(&v.Last, s.last, s.hasMean)
 	v.HasDemand = set(&v.Demand, s.demand/n, s.hasMean && s.hasDemand)
+	m.outlook(sig, &v, now)
 	v.Value, v.HasValue = named(&v, sig.Aggregation, hasLast)
 	if sig.Aggregation == scale.Total || sig.Aggregation == scale.Count {
 		v.HasValue = v.HasValue && set(&v.Value, float64(v.Value)/1000*float64(m.buckets)/n, true)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
@@ -165,7 +167,7 @@ func TestMergedPointsWithoutSequenceNumberAreNotMergedTwice(t *testing.T) {
 		t.Errorf("got %+v", want)
 	}
 	n, changed := w.Fold(signals, windowRoute(samples...), windowNow)
-	if got := windowAverages(t, w, signals); n.Repeated != 200 || changed || got != want {
+	if got := windowAverages(t, w, signals); n.Repeated != 200 || changed || !cmp.Equal(got, want) {
 		t.Errorf("the same again: %+v, changed %v, %+v", n, changed, got)
 	}
 }
@@ -187,7 +189,7 @@ func TestATighterLimitMergesWhatIsAboveIt(t *testing.T) {
 	if merged := len(w.AppendTo(nil)); merged >= apart {
 		t.Errorf("%d bytes, %d before", merged, apart)
 	}
-	if got := windowAverages(t, w, few); got != want {
+	if got := windowAverages(t, w, few); !cmp.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

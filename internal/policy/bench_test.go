@@ -149,6 +149,7 @@ func document(v *scale.View) map[string]any {
 			put(s.Has&scale.HasCount != 0, "count_milli", s.Count)
 			put(true, "last_milli", s.Last)
 		}
+		outlook(m, &s)
 		signals[name] = m
 	}
 	schedules := map[string]any{}
@@ -184,6 +185,40 @@ func document(v *scale.View) map[string]any {
 		"signals":   signals,
 		"schedules": schedules,
 		"settings":  settings,
+	}
+}
+
+// outlook is what a signal has on request.
+func outlook(m map[string]any, s *scale.SignalView) {
+	if s.Wants&scale.WantsTrend != 0 {
+		m["trend"] = nil
+		if t := s.Trend; t != nil {
+			trend := map[string]any{"value_milli": int64(t.Value), "age_seconds": t.AgeSeconds, "has_demand": t.HasDemand}
+			if t.HasDemand {
+				trend["demand_milli"] = int64(t.Demand)
+			}
+			m["trend"] = trend
+		}
+	}
+	if s.Wants&scale.WantsRecent != 0 {
+		recent := []any{}
+		for _, milli := range s.Recent {
+			recent = append(recent, int64(milli))
+		}
+		m["recent_milli"] = recent
+	}
+	if s.Wants&scale.WantsForecast != 0 {
+		m["forecast"] = nil
+		if f := s.Forecast; f != nil {
+			forecast := map[string]any{
+				"known": f.Known, "why": f.Why, "history_hours": f.HistoryHours, "lead_seconds": f.LeadSeconds,
+			}
+			if f.Known {
+				forecast["load_milli"], forecast["margin_milli"] = int64(f.Load), int64(f.Margin)
+				forecast["error_permille"], forecast["tried"] = f.ErrorPermille, f.Tried
+			}
+			m["forecast"] = forecast
+		}
 	}
 }
 

@@ -31,6 +31,8 @@ const (
 	maxSchedules            = 32
 	maxLabels               = 32
 	maxBuckets              = 240
+	maxRecent               = 60
+	minTrend                = 3
 	day                     = 24 * 60 * 60
 	hour                    = 60 * 60
 	maxLabelLength          = 256

@@ -112,3 +112,14 @@ func (o fields) whole(name string, least, most, otherwise int) int {
 	}
 	return i
 }
+
+func (o fields) flag(name string) bool {
+	n := o.fields[name]
+	if n == nil {
+		return false
+	}
+	if n.kind != boolean {
+		o.wrong(name, "true or false, not %s", n.kind)
+	}
+	return n.flag
+}

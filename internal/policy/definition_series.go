@@ -44,7 +44,7 @@ func sortedNames(m map[string]fields) []string {
 
 func (o fields) signals(scaleSet string) []scale.Signal {
 	all := o.named("signals", maxSignals, "resource", "metric", "dimensions", "aggregation", "unit", "window_seconds",
-		"bucket_seconds", "stale_after_seconds", "min_coverage_percent")
+		"bucket_seconds", "stale_after_seconds", "min_coverage_percent", "trend", "recent_buckets")
 	var signals []scale.Signal
 	for _, name := range sortedNames(all) {
 		signals = append(signals, all[name].signal(name, scaleSet))
@@ -70,6 +70,8 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		Bucket:      time.Duration(bucket) * time.Second,
 		StaleAfter:  time.Duration(o.whole("stale_after_seconds", 10, day, defaultStaleAfter)) * time.Second,
 		MinCoverage: o.whole("min_coverage_percent", 0, 100, defaultMinCoverage),
+		Trend:       o.flag("trend"),
+		Recent:      o.whole("recent_buckets", 0, maxRecent, 0),
 	}
 	switch {
 	case window == 0 || bucket == 0:
@@ -77,6 +79,10 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		o.wrong("window_seconds", "%d is no multiple of bucket_seconds, which is %d", window, bucket)
 	case window/bucket > maxBuckets:
 		o.wrong("window_seconds", "%d holds %d buckets of %d seconds: at most %d", window, window/bucket, bucket, maxBuckets)
+	case s.Recent > window/bucket:
+		o.wrong("recent_buckets", "%d are more than the window has, which is %d", s.Recent, window/bucket)
+	case s.Trend && window/bucket < minTrend:
+		o.wrong("trend", "needs a window of at least %d buckets, and this one has %d", minTrend, window/bucket)
 	}
 	if d, ok := o.sub("dimensions"); ok && len(d.at.keys) > 0 {
 		s.Dimensions = make(map[string]string, len(d.at.keys))

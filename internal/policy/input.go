@@ -188,6 +188,7 @@ func (t terms) signal(s *scale.SignalView) *ast.Term {
 		ast.Item(keyBuckets, whole(int64(s.Buckets))),
 		ast.Item(keyExpected, whole(int64(s.Expected))),
 	)
+	items = t.outlook(items, s)
 	if s.State == scale.SignalMissing {
 		return ast.ObjectTerm(items...)
 	}

@@ -56,6 +56,24 @@ func views(t testing.TB) map[string]*scale.View {
 			s.Has, s.HasDemand, s.HasValue = scale.HasTotal, false, false
 			v.Signals["cpu"] = s
 		}),
+		"a signal has all that may be asked for": web(func(v *scale.View) {
+			s := v.Signals["cpu"]
+			s.Wants = scale.WantsTrend | scale.WantsRecent | scale.WantsForecast
+			s.Trend = &scale.Trend{Value: -1500, Demand: -7500, HasDemand: true, AgeSeconds: 150}
+			s.Recent = []scale.Milli{80_000, 70_000}
+			s.Forecast = &scale.Forecast{Known: true, Load: 500_000, Margin: 20_000, ErrorPermille: 80, Tried: 300, HistoryHours: 340, LeadSeconds: 900}
+			v.Signals["cpu"] = s
+		}),
+		"what is asked for is not known": web(func(v *scale.View) {
+			all := scale.WantsTrend | scale.WantsRecent | scale.WantsForecast
+			v.Signals = map[string]scale.SignalView{
+				"cpu": {State: scale.SignalMissing, Wants: all},
+				"requests": {
+					State: scale.SignalFresh, Wants: all, Trend: &scale.Trend{Value: 5},
+					Forecast: &scale.Forecast{Why: "2 hours of history", HistoryHours: 2, LeadSeconds: 900},
+				},
+			}
+		}),
 		"numbers are large": web(func(v *scale.View) { v.Signals["cpu"] = signal(1<<32, 5) }),
 		"a schedule has no further edge": web(func(v *scale.View) {
 			v.Schedules["office_hours"] = scale.ScheduleView{}

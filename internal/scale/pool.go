@@ -126,6 +126,25 @@ type Signal struct {
 	// MinCoverage is the share of the window's buckets, in percent, that must hold samples; below it the signal is
 	// partial.
 	MinCoverage int
+	// Trend asks for the slope over the window, Recent for the averages of so many of its newest buckets (0 for none),
+	// Forecast for an outlook from the signal's history (nil for none).
+	Trend    bool
+	Recent   int
+	Forecast *ForecastRule
+}
+
+// Wants says which of the facts made on request the definition asks for.
+func (s *Signal) Wants() (w Wants) {
+	if s.Trend {
+		w |= WantsTrend
+	}
+	if s.Recent > 0 {
+		w |= WantsRecent
+	}
+	if s.Forecast != nil {
+		w |= WantsForecast
+	}
+	return w
 }
 
 // Schedule is a named span of the week in a named time zone.

@@ -64,7 +64,26 @@ type SignalView struct {
 	// NewestAt is the end of the newest sample's span.
 	NewestAt   time.Time `json:"newest_at"`
 	AgeSeconds int       `json:"age_seconds"`
+	// Trend is nil unless the definition asks for it and at least three buckets were measured.
+	Trend *Trend `json:"trend,omitempty"`
+	// Recent are the averages of the newest buckets, as many as the definition asks for, highest first; those without
+	// samples are not there.
+	Recent []Milli `json:"recent_milli,omitempty"`
+	// Forecast is nil unless the definition asks for one.
+	Forecast *Forecast `json:"forecast,omitempty"`
+	// Wants says which of them the definition asks for.
+	Wants Wants `json:"wants,omitempty"`
 }
+
+// Wants are the facts of a signal that are made only where its definition asks for them.
+type Wants uint8
+
+// What a definition may ask for.
+const (
+	WantsTrend Wants = 1 << iota
+	WantsRecent
+	WantsForecast
+)
 
 // ScheduleView is a schedule at the instant of a decision.
 type ScheduleView struct {

@@ -8,6 +8,8 @@ package lib.scale
 #   from the threshold at which it begins, 0 unless given), to (where it ends; up to the next unless given) and one of
 #   by (so many instances), percent (of the fleet) and exact (a count). A percentage drops its fraction but moves at
 #   least minimum instances, 1 unless given. Ladders with a hole or an overlap are a fault.
+#   With of_recent, so many of the signal's recent buckets must lie at or past a place on a ladder for it to count (k of
+#   the last q: q is recent_buckets of the signal's definition); without, the value of the whole window counts.
 #   The change is reckoned from the fleet that bore the load, so a signal that arrives late orders nothing twice.
 #   Without a shrink ladder the reason is idle below its threshold and agrees to whatever others want.
 # scope: document
@@ -15,7 +17,7 @@ step(signal, options) := {
 	"code": "step",
 	"name": signal,
 	"state": "known",
-	"instances": _climb(value, fleet, capacity.instances, options),
+	"instances": _climb(levels, fleet, capacity.instances, options),
 	"numbers": object.union(
 		{"current": capacity.instances, "fleet": fleet, "value_milli": value},
 		{name: _milli(options[option]) | some option, name in {"above": "above_milli", "below": "below_milli"}},
@@ -23,6 +25,7 @@ step(signal, options) := {
 } if {
 	not _wrong_steps(options)
 	value := _value(signal)
+	levels := _levels(input.signals[signal], value, options)
 	capacity := input.capacity
 	capacity.known
 	fleet := _fleet(input.signals[signal], capacity.instances)
@@ -30,6 +33,8 @@ step(signal, options) := {
 	detail := _wrong_steps(options)
 } else := _fault("step", signal, _no_signal(signal)) if {
 	not input.signals[signal]
+} else := _fault("step", signal, detail) if {
+	detail := _wrong_recent(signal, options)
 } else := {
 	"code": "step",
 	"name": signal,
@@ -38,7 +43,13 @@ step(signal, options) := {
 	"numbers": {"above_milli": _milli(options.above), "value_milli": value},
 } if {
 	value := _value(signal)
+	_levels(input.signals[signal], value, options)
 	input.capacity.known
+} else := _unknown("step", signal, sprintf("%d of the recent buckets are needed and %d measured", [k, n])) if {
+	_value(signal)
+	input.capacity.known
+	k := options.of_recent
+	n := count(input.signals[signal].recent_milli)
 } else := _unknown("step", signal, _lack(signal, "value"))
 
 # How many instances bore the load: demand over average, to the nearest; current, if that is not known.
@@ -49,14 +60,29 @@ _fleet(measured, current) := (twice - (twice % (2 * average))) / (2 * average) i
 	twice := (2 * measured.demand_milli) + average
 } else := current
 
+# The highest and the lowest level that count: of k recent buckets at or above a level the least is the k-th highest.
+_levels(measured, value, options) := {"high": value, "low": value} if {
+	not options.of_recent
+} else := {"high": recent[k - 1], "low": recent[count(recent) - k]} if {
+	recent := measured.recent_milli
+	k := options.of_recent
+	count(recent) >= k
+}
+
+_wrong_recent(signal, options) := sprintf("signal %s has no recent buckets: %s", [signal, needed]) if {
+	k := options.of_recent
+	not input.signals[signal].recent_milli
+	needed := sprintf("its definition needs recent_buckets of at least %d", [k])
+}
+
 # Undefined only below the threshold of a ladder for growth that stands alone.
-_climb(value, fleet, current, options) := max([current, _moved(rung, fleet, 1, least)]) if {
-	distance := value - _milli(options.above)
+_climb(levels, fleet, current, options) := max([current, _moved(rung, fleet, 1, least)]) if {
+	distance := levels.high - _milli(options.above)
 	distance >= 0
 	rung := _rung(options.grow, distance)
 	least := object.get(options, "minimum", 1)
 } else := max([0, min([current, _moved(rung, fleet, -1, least)])]) if {
-	distance := _milli(options.below) - value
+	distance := _milli(options.below) - levels.low
 	distance >= 0
 	rung := _rung(options.shrink, distance)
 	least := object.get(options, "minimum", 1)
@@ -81,11 +107,11 @@ _moved(rung, fleet, sign, least) := fleet + (sign * max([least, percent])) if {
 _wrong_steps(options) := `the second argument is an object of options, such as {"above": 70, "grow": [{"by": 1}]}` if {
 	not is_object(options)
 } else := _stranger("option", options, known) if {
-	known := {"above", "below", "grow", "minimum", "shrink"}
+	known := {"above", "below", "grow", "minimum", "of_recent", "shrink"}
 	object.remove(options, known) != {}
 } else := "give above with grow, or below with shrink, or all four" if {
 	pairs := {{"above", "grow"}, {"below", "shrink"}, {"above", "below", "grow", "shrink"}}
-	not object.keys(object.remove(options, {"minimum"})) in pairs
+	not object.keys(object.remove(options, {"minimum", "of_recent"})) in pairs
 } else := sprintf("%s must be a number", [concat(" and ", wrong)]) if {
 	wrong := {name | some name in (object.keys(options) & {"above", "below"}); not _milli(options[name])}
 	count(wrong) > 0
@@ -93,6 +119,8 @@ _wrong_steps(options) := `the second argument is an object of options, such as {
 	_milli(options.below) >= _milli(options.above)
 } else := "minimum must be a whole number of instances from 1 up" if {
 	not _counts(object.get(options, "minimum", 1))
+} else := "of_recent must be a whole number of buckets from 1 up" if {
+	not _counts(object.get(options, "of_recent", 1))
 } else := concat("; ", wrong) if {
 	wrong := {text | some name in {"grow", "shrink"}; text := _wrong_ladder(name, options[name])}
 	count(wrong) > 0

@@ -248,7 +248,7 @@ test_step_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "cpu",
 			"options": {"over": 60, "grow": grow},
-			"detail": "unknown option over: the options are above, below, grow, minimum, shrink",
+			"detail": "unknown option over: the options are above, below, grow, minimum, of_recent, shrink",
 		},
 		"for a ladder without a threshold": {
 			"signal": "cpu",
