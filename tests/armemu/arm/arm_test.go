@@ -54,6 +54,9 @@ func platform(t *testing.T, change ...func(*arm.Config)) (*arm.Server, *clock) {
 		t.Fatalf("start: %v", err)
 	}
 	t.Cleanup(func() {
+		if transport, ok := transports.LoadAndDelete(emu); ok {
+			transport.(*http.Transport).CloseIdleConnections()
+		}
 		if err := emu.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
@@ -79,6 +82,9 @@ func state(t *testing.T, emu *arm.Server, set string) arm.SetState {
 	return s
 }
 
+// transports are the connections that send keeps, by emulator.
+var transports sync.Map
+
 // reply is what came back over the wire.
 type reply struct {
 	status int
@@ -102,9 +108,8 @@ func send(t *testing.T, emu *arm.Server, method, path, body string, headers ...s
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	transport := emu.Transport()
-	defer transport.CloseIdleConnections()
-	resp, err := transport.RoundTrip(req)
+	transport, _ := transports.LoadOrStore(emu, emu.Transport())
+	resp, err := transport.(*http.Transport).RoundTrip(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}

@@ -114,7 +114,11 @@ func (w *world) place(s *set, m *machine) *Plan {
 	for _, size := range sizes {
 		m.size = size
 		c := w.short(s, m)
-		if c == nil {
+		// While it is asked whether it fits, the machine itself does not count.
+		m.fails = true
+		beyond, _ := w.beyond(s, size, m.spot, 1)
+		m.fails = false
+		if c == nil && beyond == nil {
 			for _, c := range w.scarce {
 				if c.fits(s, m) {
 					c.Left--
@@ -122,8 +126,12 @@ func (w *world) place(s *set, m *machine) *Plan {
 			}
 			return nil
 		}
-		if failure == nil {
+		switch {
+		case failure != nil:
+		case c != nil:
 			failure = &Plan{Status: stateFailed, Code: c.Code, Message: c.Message}
+		default:
+			failure = beyond
 		}
 	}
 	m.size = sizes[0]

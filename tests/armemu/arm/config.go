@@ -32,9 +32,20 @@ type Config struct {
 	PollAfterMilliseconds int `json:"poll_after_milliseconds"`
 	// OperationTTLSeconds is how long the record of an ended operation is kept; a day if it is 0.
 	OperationTTLSeconds int `json:"operation_ttl_seconds"`
+	// Limits is Documented where the published limits are enforced and shown in headers; empty for none (facts: VMSS 1.5).
+	Limits string `json:"limits"`
+	// Quotas, Grants and Autoscale are what the knobs of those names turn.
+	Quotas    []Quota     `json:"quotas"`
+	Grants    []Grant     `json:"grants"`
+	Autoscale []Autoscale `json:"autoscale"`
 	// PageSize is the length of a page of machines; 100 if it is 0.
 	PageSize int `json:"page_size"`
 }
+
+// Documented is the value of Config.Limits that enforces the published limits.
+const Documented = "documented"
+
+func (c Config) limited() bool { return c.Limits == Documented }
 
 // ParseConfig reads a Config from JSON; unknown fields are refused.
 func ParseConfig(data []byte) (Config, error) {

@@ -46,6 +46,7 @@ func (w *world) serveARM(rw http.ResponseWriter, r *http.Request) {
 	now := w.at()
 	a, f := w.answer(now, r, body)
 	w.record(now, r, body, a, f)
+	rw.Header().Set("Date", now.Add(time.Duration(w.skew)*time.Second).UTC().Format(http.TimeFormat))
 	w.mu.Unlock()
 	f.send(rw, r, a)
 }

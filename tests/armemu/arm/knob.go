@@ -1,10 +1,10 @@
 package arm
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 )
 
@@ -16,19 +16,25 @@ type Knob interface {
 
 // knobs names the knobs for the control port.
 var knobs = map[string]func(data []byte) (Knob, error){
-	"set":      decodeKnob[SetConfig],
-	"fault":    decodeKnob[Fault],
-	"plan":     decodeKnob[PlanNext],
-	"throttle": decodeKnob[Throttle],
-	"foreign":  decodeKnob[ForeignWrite],
-	"claim":    decodeKnob[ClaimCapacity],
-	"forget":   decodeKnob[Forget],
-	"evict":    decodeKnob[Evict],
-	"remove":   decodeKnob[Remove],
-	"scarce":   decodeKnob[Scarce],
-	"machine":  decodeKnob[Machine],
-	"attach":   decodeKnob[Attach],
-	"restore":  decodeKnob[Restore],
+	"set":       decodeKnob[SetConfig],
+	"fault":     decodeKnob[Fault],
+	"plan":      decodeKnob[PlanNext],
+	"throttle":  decodeKnob[Throttle],
+	"foreign":   decodeKnob[ForeignWrite],
+	"claim":     decodeKnob[ClaimCapacity],
+	"forget":    decodeKnob[Forget],
+	"evict":     decodeKnob[Evict],
+	"remove":    decodeKnob[Remove],
+	"scarce":    decodeKnob[Scarce],
+	"machine":   decodeKnob[Machine],
+	"attach":    decodeKnob[Attach],
+	"drain":     decodeKnob[Drain],
+	"quota":     decodeKnob[Quota],
+	"grants":    decodeKnob[Grants],
+	"autoscale": decodeKnob[Autoscale],
+	"rebalance": decodeKnob[Rebalance],
+	"skew":      decodeKnob[Skew],
+	"restore":   decodeKnob[Restore],
 }
 
 func decodeKnob[K Knob](data []byte) (Knob, error) {
@@ -100,16 +106,17 @@ func (t Throttle) turn(w *world) error {
 	if t.Policy == "" {
 		t.Policy = "VMScaleSetUpdates"
 	}
-	detail := fmt.Sprintf(`{"operationGroup":%q,"startTime":%q,"endTime":%q,"allowedRequestCount":12,"measuredRequestCount":13}`,
-		t.Policy, stamp(w.now()), stamp(w.now()))
+	a := throttled(t.Policy, w.now(), t.RetryAfterSeconds)
+	body, err := json.Marshal(a.doc)
+	if err != nil {
+		return fmt.Errorf("throttle: %w", err)
+	}
 	f := Fault{
-		Method: t.Method, Path: t.Path, Status: http.StatusTooManyRequests, Times: t.Times,
-		Body: fmt.Appendf(nil, `{"code":"OperationNotAllowed","message":"The server rejected the request because too many requests have been received for this subscription.",`+
-			`"details":[{"code":"TooManyRequests","target":%q,"message":%q}]}`, t.Policy, detail),
+		Method: t.Method, Path: t.Path, Status: http.StatusTooManyRequests, Times: t.Times, Body: body,
 		Headers: map[string]string{"x-ms-ratelimit-remaining-resource": "Microsoft.Compute/" + t.Policy + ";0"},
 	}
-	if t.RetryAfterSeconds > 0 {
-		f.Headers["Retry-After"] = strconv.Itoa(t.RetryAfterSeconds)
+	if after := a.header.Get("Retry-After"); after != "" {
+		f.Headers["Retry-After"] = after
 	}
 	return f.turn(w)
 }
@@ -277,11 +284,11 @@ func (r Remove) turn(w *world) error {
 	return nil
 }
 
-// Restore takes back every fault, plan, claim and scarcity that has not been used up.
+// Restore takes back every fault, plan, claim, scarcity, quota and skew that is in force.
 type Restore struct{}
 
 func (Restore) turn(w *world) error {
-	w.faults, w.scarce = nil, nil
+	w.faults, w.scarce, w.quotas, w.skew = nil, nil, nil, 0
 	for _, s := range w.sets {
 		s.plans, s.lies = nil, nil
 	}

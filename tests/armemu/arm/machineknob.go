@@ -1,6 +1,9 @@
 package arm
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Machine changes one machine of a set as its owner or its guest would.
 type Machine struct {
@@ -69,5 +72,34 @@ func (a Attach) turn(w *world) error {
 	if a.Size != "" {
 		m.size = a.Size
 	}
+	return nil
+}
+
+// Rebalance is one move of automatic zone balancing: a machine above capacity comes up in the zone that has the fewest,
+// and once it runs one leaves the zone that has the most (facts: VMSS 2.4).
+type Rebalance struct {
+	Set string `json:"set"`
+}
+
+func (r Rebalance) turn(w *world) error {
+	s, err := w.find(r.Set)
+	if err != nil {
+		return err
+	}
+	crowd := s.byZone()
+	var leaver *machine
+	for _, m := range s.newestFirst() {
+		if !m.protected && (leaver == nil || crowd[m.zone] > crowd[leaver.zone]) {
+			leaver = m
+		}
+	}
+	if leaver == nil || len(s.Zones) < 2 {
+		return fmt.Errorf("rebalance: %s has no two zones and a machine to move", s.name)
+	}
+	now := w.now()
+	up := w.bootedAt(s, now)
+	s.add(leaver.spot, now, up)
+	leaver.leavesAt = up.Add(time.Duration(w.cfg.DeleteSeconds) * time.Second)
+	s.settle(now)
 	return nil
 }

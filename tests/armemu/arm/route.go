@@ -30,34 +30,52 @@ type answer struct {
 }
 
 // route is a method and a path whose {parts} are taken out; the rest is compared without regard to case, as ARM does.
+// Action is the right that it needs, limit the policy that it is counted by.
 type route struct {
 	method, path string
 	serve        func(*world, call) answer
+	action       string
+	limit        policy
 }
 
 const (
-	computePath = "/subscriptions/{sub}/resourcegroups/{group}/providers/microsoft.compute/"
+	subPath     = "/subscriptions/{sub}"
+	groupPath   = subPath + "/resourcegroups/{group}"
+	computePath = groupPath + "/providers/microsoft.compute/"
 	setPath     = computePath + "virtualmachinescalesets/{name}"
+	placePath   = subPath + "/providers/microsoft.compute/locations/{location}"
+
+	setRight    = "Microsoft.Compute/virtualMachineScaleSets/"
+	setVMRight  = setRight + "virtualMachines/"
+	vmRight     = "Microsoft.Compute/virtualMachines/"
+	rivalRight  = "Microsoft.Insights/autoscaleSettings/read"
+	accessRight = "Microsoft.Authorization/permissions/read"
 )
 
+// routes are all there is. What the page on limits does not name is counted at the front door only.
 var routes = []route{
-	{http.MethodGet, setPath, (*world).readSet},
-	{http.MethodPatch, setPath, (*world).patchSet},
-	{http.MethodGet, computePath + "virtualmachinescalesets", (*world).listSets},
-	{http.MethodGet, setPath + "/instanceview", (*world).instanceView},
-	{http.MethodPost, setPath + "/delete", (*world).deleteInstances},
-	{http.MethodPost, setPath + "/deallocate", power(powerDeallocated)},
-	{http.MethodPost, setPath + "/poweroff", power(powerStopped)},
-	{http.MethodPost, setPath + "/start", power(powerRunning)},
-	{http.MethodGet, setPath + "/virtualmachines", (*world).listInstances},
-	{http.MethodGet, setPath + "/virtualmachines/{instance}", (*world).readInstance},
-	{http.MethodDelete, setPath + "/virtualmachines/{instance}", (*world).deleteMachine},
-	{http.MethodPost, setPath + "/virtualmachines/{instance}/simulateeviction", (*world).simulateEviction},
-	{http.MethodGet, computePath + "virtualmachines", (*world).listMachines},
-	{http.MethodGet, computePath + "virtualmachines/{name}", (*world).readInstance},
-	{http.MethodDelete, computePath + "virtualmachines/{name}", (*world).deleteMachine},
-	{http.MethodPost, computePath + "virtualmachines/{name}/simulateeviction", (*world).simulateEviction},
-	{http.MethodGet, "/subscriptions/{sub}/providers/microsoft.compute/locations/{location}/operations/{operation}", (*world).poll},
+	{http.MethodGet, setPath, (*world).readSet, setRight + "read", policyGetSet},
+	{http.MethodPatch, setPath, (*world).patchSet, setRight + "write", policyUpdateSet},
+	{http.MethodGet, computePath + "virtualmachinescalesets", (*world).listSets, setRight + "read", policyListSets},
+	{http.MethodGet, setPath + "/instanceview", (*world).instanceView, setRight + "instanceView/read", policyHighCostSet},
+	{http.MethodPost, setPath + "/delete", (*world).deleteInstances, setRight + "delete/action", policyDeleteSet},
+	{http.MethodPost, setPath + "/deallocate", power(powerDeallocated), setRight + "deallocate/action", policyDeleteSet},
+	{http.MethodPost, setPath + "/poweroff", power(powerStopped), setRight + "powerOff/action", policyDeleteSet},
+	{http.MethodPost, setPath + "/start", power(powerRunning), setRight + "start/action", policyUpdateSet},
+	{http.MethodGet, setPath + "/virtualmachines", (*world).listInstances, setVMRight + "read", policyNone},
+	{http.MethodGet, setPath + "/virtualmachines/{instance}", (*world).readInstance, setVMRight + "read", policyGetSetVM},
+	{http.MethodDelete, setPath + "/virtualmachines/{instance}", (*world).deleteMachine, setVMRight + "delete", policyDeleteSetVM},
+	{http.MethodPost, setPath + "/virtualmachines/{instance}/simulateeviction", (*world).simulateEviction, setVMRight + "simulateEviction/action", policyUpdateSetVM},
+	{http.MethodGet, computePath + "virtualmachines", (*world).listMachines, vmRight + "read", policyListVMs},
+	{http.MethodGet, computePath + "virtualmachines/{name}", (*world).readInstance, vmRight + "read", policyGetVM},
+	{http.MethodDelete, computePath + "virtualmachines/{name}", (*world).deleteMachine, vmRight + "delete", policyDeleteVM},
+	{http.MethodPost, computePath + "virtualmachines/{name}/simulateeviction", (*world).simulateEviction, vmRight + "simulateEviction/action", policyDeleteVM},
+	{http.MethodGet, placePath + "/operations/{operation}", (*world).poll, "", policyOperation},
+	{http.MethodGet, placePath + "/usages", (*world).listUsages, "Microsoft.Compute/locations/usages/read", policyNone},
+	{http.MethodGet, subPath + "/providers/microsoft.insights/autoscalesettings", (*world).listAutoscale, rivalRight, policyNone},
+	{http.MethodGet, groupPath + "/providers/microsoft.insights/autoscalesettings", (*world).listAutoscale, rivalRight, policyNone},
+	{http.MethodGet, groupPath + "/providers/microsoft.authorization/permissions", (*world).listPermissions, accessRight, policyNone},
+	{http.MethodGet, setPath + "/providers/microsoft.authorization/permissions", (*world).listPermissions, accessRight, policyNone},
 }
 
 // match takes the path apart by the pattern; ok is false when they do not fit.
@@ -88,13 +106,38 @@ func (w *world) dispatch(c call) answer {
 		known = true
 		if r.method == c.method {
 			c.args = args
-			return r.serve(w, c)
+			return w.serve(r, c)
 		}
 	}
 	if known {
 		return failure(http.StatusMethodNotAllowed, "MethodNotAllowed", "The method "+c.method+" is not allowed on this resource.")
 	}
 	return failure(http.StatusNotFound, "InvalidResourceType", "No resource of the emulated types lies at "+c.path+".")
+}
+
+// serve asks the right, counts the call, and has it served; what was counted goes into every answer's headers.
+func (w *world) serve(r route, c call) answer {
+	h := http.Header{}
+	refused := w.front(c, h)
+	if refused == nil {
+		refused = w.forbidden(c.path, r.action)
+	}
+	if refused == nil {
+		refused = w.charge(r.limit, c, w.region(c), h)
+	}
+	var a answer
+	if refused != nil {
+		a = *refused
+	} else {
+		a = r.serve(w, c)
+	}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	for k, v := range h {
+		a.header[k] = v
+	}
+	return a
 }
 
 // target finds the set that a call's path names, or the answer that says that there is none.

@@ -56,6 +56,7 @@ type machine struct {
 	after    string // power once an update of it has ended
 	madeAt   time.Time
 	settleAt time.Time // when it is up, failed or gone
+	leavesAt time.Time // when zone balancing takes it away, zero for never
 	// attached machines were put into the set by hand, protected ones are not chosen by scale-in.
 	attached, protected bool
 	// health is what the health extension says, nil for none; unhealthy ones differ from false.
@@ -83,6 +84,9 @@ func (s *set) platformMax() int {
 func (s *set) settle(now time.Time) {
 	kept := s.machines[:0]
 	for _, m := range s.machines {
+		if !m.leavesAt.IsZero() && !now.Before(m.leavesAt) {
+			m.leave(m.leavesAt)
+		}
 		due := !now.Before(m.settleAt)
 		switch {
 		case m.state == stateDeleting && due:

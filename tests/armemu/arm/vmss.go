@@ -133,6 +133,11 @@ func (w *world) patchSet(c call) answer {
 	if refused != nil {
 		return *refused
 	}
+	for _, refused := range []*answer{w.unlinked(s, ch), w.refuseGrowth(s, ch)} {
+		if refused != nil {
+			return *refused
+		}
+	}
 	overtook := s.current != nil && s.current.patched
 	o := w.begin(s, ch, c.now)
 	o.patched = true

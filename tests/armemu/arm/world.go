@@ -17,16 +17,40 @@ type world struct {
 	ops    map[string]*operation
 	faults []*Fault
 	scarce []*Scarce
-	log    []Request
-	tokens map[string]bool
-	serial int
+	quotas []Quota
+	// grants are the role assignments, nil for all that there is.
+	grants    []Grant
+	autoscale []Autoscale
+	buckets   map[string]*tokens
+	skew      int // seconds
+	log       []Request
+	tokens    map[string]bool
+	serial    int
 }
 
 func newWorld(cfg Config, now func() time.Time) (*world, error) {
-	w := &world{now: now, cfg: cfg, sets: map[string]*set{}, ops: map[string]*operation{}, tokens: map[string]bool{}}
+	w := &world{now: now, cfg: cfg, sets: map[string]*set{}, ops: map[string]*operation{}, tokens: map[string]bool{}, buckets: map[string]*tokens{}}
 	for i, c := range cfg.Sets {
 		if err := w.add(c); err != nil {
 			return nil, fmt.Errorf("set %d: %w", i, err)
+		}
+	}
+	if cfg.Limits != "" && !cfg.limited() {
+		return nil, fmt.Errorf("limits %q: want %q or none", cfg.Limits, Documented)
+	}
+	knobs := []Knob{}
+	for _, q := range cfg.Quotas {
+		knobs = append(knobs, q)
+	}
+	for _, a := range cfg.Autoscale {
+		knobs = append(knobs, a)
+	}
+	if len(cfg.Grants) > 0 {
+		knobs = append(knobs, Grants{cfg.Grants})
+	}
+	for _, k := range knobs {
+		if err := k.turn(w); err != nil {
+			return nil, err
 		}
 	}
 	return w, nil
