@@ -74,7 +74,7 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 func changeOf(in *scale.Intent) scale.Change {
 	c := scale.Change{ETag: in.BaselineETag}
 	if in.To.Instances != in.From.Instances {
-		n := in.To.Instances
+		n := in.Capacity()
 		c.Capacity = &n
 	}
 	if in.To.Mix != nil && (in.From.Mix == nil || *in.To.Mix != *in.From.Mix) {
@@ -143,7 +143,7 @@ func (a *answer) apply(c *scale.Control, now time.Time) *scale.Outcome {
 		in.Unsure, in.PollAt = true, now.Add(settle)
 		c.Intent = &in
 		return nil
-	case a.failure.Class == scale.ClassPrecondition && a.facts != nil && a.facts.Capacity == in.To.Instances &&
+	case a.failure.Class == scale.ClassPrecondition && a.facts != nil && a.facts.Capacity == in.Capacity() &&
 		(in.To.Mix == nil || (a.facts.Mix != nil && *a.facts.Mix == *in.To.Mix)):
 		return conclude(c, &in, now, scale.Applied, a.failure)
 	case a.failure.Class == scale.ClassPrecondition:

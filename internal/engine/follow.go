@@ -104,7 +104,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		v.moved = true
 	}
 	over := v.now.Sub(in.StartedAt) >= operationOver
-	reached := f.Capacity == in.To.Instances && (in.To.Mix == nil || (f.Mix != nil && *f.Mix == *in.To.Mix))
+	reached := f.Capacity == in.Capacity() && (in.To.Mix == nil || (f.Mix != nil && *f.Mix == *in.To.Mix))
 	switch {
 	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && !reached && leased(&in, v.now):
 		// The set is as it was, and a PATCH whose caller gave up early may still be on its way.

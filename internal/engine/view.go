@@ -43,9 +43,9 @@ func (e *Engine) view(v *visit) *scale.View {
 // count seen, that one is taken.
 func inService(c *scale.Control, now time.Time, warmUp time.Duration) func(time.Time) (int, bool) {
 	history := c.Memory.Capacities
-	if c.Facts.Known() && (len(history) == 0 || history[len(history)-1].Instances != c.Facts.Capacity) {
+	if n := c.Memory.Instances(c.Facts); c.Facts.Known() && (len(history) == 0 || history[len(history)-1].Instances != n) {
 		history = append(history[:len(history):len(history)],
-			scale.Recommendation{At: c.Facts.ReadAt, Instances: c.Facts.Capacity})
+			scale.Recommendation{At: c.Facts.ReadAt, Instances: n})
 	}
 	history = guard.Believed(history, now)
 	at := func(t time.Time) int {

@@ -171,8 +171,8 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	}
 	facts, err := e.Fleet.Read(ctx, v.pool.ScaleSet)
 	v.arm.note(err)
-	if err == nil && facts.Capacity == 0 && c.Facts.Capacity > 0 {
-		// A set of many that is suddenly none is read twice before it is believed (facts: VMSS 5.5, row 2).
+	if err == nil && jumped(c.Facts, facts) {
+		// A set of many that is suddenly none, or half, is read twice before it is believed (facts: VMSS 5.5, row 2).
 		facts, err = e.Fleet.Read(ctx, v.pool.ScaleSet)
 	}
 	v.moved = true
@@ -193,8 +193,11 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 			c.Memory.Capacities = guard.Doubt(c.Memory.Capacities, c.Facts.ReadAt, v.now)
 		}
 	}
+	e.count(ctx, v, &facts)
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
-	c.FactsOutdated, v.fresh = false, true
+	c.Memory.Drift = scale.Drifted(c.Memory.Drift, facts, c.Memory.Evictions)
+	// What one read says about missing machines wants a second.
+	c.FactsOutdated, v.fresh = facts.Live != nil && c.Memory.Drift.Unsure(), true
 }
 
 // evaluate makes the view, asks policy and rails, and writes the entry.
@@ -249,7 +252,7 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 	if d.Act {
 		c.Intent = &scale.Intent{
 			Entry: entry.Key, Direction: d.Direction, From: d.From, To: d.To, BaselineETag: c.Facts.ETag,
-			StartedAt: v.now, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
+			StartedAt: v.now, Nominal: d.Nominal, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
 			GrownBefore: m.GrownAt, ShrunkBefore: m.ShrunkAt, RemixedBefore: m.RemixedAt,
 		}
 		// The cooldown begins with the intent: a crash after this line cannot lose it.

@@ -23,21 +23,24 @@ import (
 //  4. limits, then platform: clamp.
 //  5. pause: of one direction.
 //  6. signals: no shrink while a signal or a reason is in doubt.
-//  7. stabilisation: no lower than the highest recommendation of the window.
-//  8. step: no further than the step within its window.
-//  9. cooldown of the direction.
-//  10. back-off after failures.
-//  11. in flight: one change at a time.
-//  12. limits again: a step that would end outside them goes to their edge.
-//  13. mix: the split that goes with the number.
-//  14. mode: observe records, enforce acts.
+//  7. live: no shrink while it is not sure which machines are there.
+//  8. stabilisation: no lower than the highest recommendation of the window.
+//  9. step: no further than the step within its window.
+//  10. cooldown of the direction.
+//  11. back-off after failures.
+//  12. in flight: one change at a time.
+//  13. limits again: a step that would end outside them goes to their edge.
+//  14. mix: the split that goes with the number.
+//  15. mode: observe records, enforce acts.
 //
-// A pin is an operator's order: rails 6 to 9, which protect against a policy's haste, do not bind it; the others do.
+// A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
+// do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
 func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
-	w := &walk{view: view, proposal: proposal, from: view.Facts.Capacity, number: view.Facts.Capacity}
+	from := view.Memory.Instances(view.Facts)
+	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, stabilise, step, cooldown, backOff, inFlight, edge,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, inFlight, edge,
 		} {
 			rail(w)
 		}
@@ -109,6 +112,8 @@ func (w *walk) opened() bool {
 		w.halt("facts", "set_deleting", w.wanted(), time.Time{}, "")
 	case (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now):
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "")
+	case v.Memory.InFlight == nil && contradicted(v.Facts):
+		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "there are far more machines than the count says")
 	case v.Frozen:
 		w.halt("freeze", "frozen", w.wanted(), time.Time{}, "installation")
 	case v.Orders.Freeze.Holds(v.Now):
@@ -119,6 +124,8 @@ func (w *walk) opened() bool {
 		w.reason = "pinned"
 	case w.proposal.Fault != "":
 		w.halt("policy", "policy_fault", w.from, time.Time{}, w.proposal.Fault)
+	case !w.proposal.Known && w.base() > w.from:
+		w.set("lost", "lost_machines", w.base(), time.Time{}, "no reason is known")
 	case !w.proposal.Known && v.Rails.Limits.Default > w.from:
 		w.set("policy", "default_count", v.Rails.Limits.Default, time.Time{}, "no reason is known")
 	case !w.proposal.Known && v.Rails.Limits.Min > w.from:
@@ -166,6 +173,12 @@ func (w *walk) close() scale.Decision {
 		case !sameMix(d.To.Mix, v.Facts.Mix):
 			d.Action, d.Direction, d.Reason = scale.Scale, scale.Remix, "blend"
 		}
+		if missing := v.Facts.Capacity - w.from; missing != 0 && d.Action == scale.Scale {
+			// As many as are missing come on top, or the platform would make or delete others than are meant (facts: VMSS
+			// 0.2, 5.5 row 10).
+			n := w.number + missing
+			d.Nominal = &n
+		}
 	}
 	d.Act = d.Action == scale.Scale && v.Mode == scale.Enforce
 	if d.Action == scale.Scale && !d.Act {
@@ -207,8 +220,8 @@ func (w *walk) remember() {
 		kept = max(kept, seconds(s.WindowSeconds))
 	}
 	c := slices.Clone(w.capacities)
-	if n := len(c); n == 0 || c[n-1].Instances != v.Facts.Capacity {
-		c = append(c, scale.Recommendation{At: v.Facts.ReadAt, Instances: v.Facts.Capacity})
+	if n := len(c); n == 0 || c[n-1].Instances != w.from {
+		c = append(c, scale.Recommendation{At: v.Facts.ReadAt, Instances: w.from})
 	}
 	c = since(c, v.Now.Add(-kept))
 	if n := len(c); n > capacitiesKept {

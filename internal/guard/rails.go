@@ -23,15 +23,23 @@ func limits(w *walk) {
 // leaves no number that is right: hold.
 func platform(w *walk) {
 	f := w.view.Facts
-	if f.PlatformMax <= 0 || w.number <= f.PlatformMax {
+	most := w.platformMax()
+	if f.PlatformMax <= 0 || w.number <= most {
 		return
 	}
-	if f.PlatformMax < w.view.Rails.Limits.Min {
+	if most < w.view.Rails.Limits.Min {
 		w.set("platform", "platform_below_min", w.from, time.Time{}, f.PlatformMaxRule)
 		w.halted = true
 		return
 	}
-	w.set("platform", "platform_max", f.PlatformMax, time.Time{}, f.PlatformMaxRule)
+	w.set("platform", "platform_max", most, time.Time{}, f.PlatformMaxRule)
+}
+
+// platformMax is how many instances the platform leaves room for: machines that are missing still hold their place in
+// the nominal count.
+func (w *walk) platformMax() int {
+	f := w.view.Facts
+	return max(0, f.PlatformMax-(f.Capacity-w.from))
 }
 
 // pause stops one direction, as an operator ordered.
@@ -48,16 +56,16 @@ func pause(w *walk) {
 // signals lets no pool shrink while a signal of its is missing, stale or partial, or a reason is in doubt: what is not
 // known agrees to nothing. Growth does not wait for it.
 func signals(w *walk) {
-	if w.pinned || w.number >= w.from {
+	if w.pinned || w.number >= w.base() {
 		return
 	}
 	if code, names := doubtful(w.view); code != "" {
-		w.set("signals", code, w.from, time.Time{}, strings.Join(names, ","))
+		w.set("signals", code, w.base(), time.Time{}, strings.Join(names, ","))
 		return
 	}
 	// No known reason is one in doubt: the default count, cut by the platform, may lie below what is there.
 	if w.proposal.Doubt || !w.proposal.Known {
-		w.set("signals", "reason_unknown", w.from, time.Time{}, strings.Join(doubters(w.proposal), ","))
+		w.set("signals", "reason_unknown", w.base(), time.Time{}, strings.Join(doubters(w.proposal), ","))
 	}
 }
 
@@ -104,7 +112,7 @@ func doubters(p *scale.Proposal) (names []string) {
 // stabilise remembers the recommendation and lets the pool shrink only to the highest of the window.
 func stabilise(w *walk) {
 	w.recommend(w.number)
-	if w.pinned || w.number >= w.from {
+	if w.pinned || w.number >= w.base() {
 		return
 	}
 	horizon := w.view.Now.Add(-seconds(w.view.Rails.StabilisationSeconds))
@@ -119,7 +127,7 @@ func stabilise(w *walk) {
 			until = w.recommendations[i+1].At.Add(seconds(w.view.Rails.StabilisationSeconds))
 		}
 	}
-	w.set("stabilisation", "stabilisation", min(highest, w.from), until, "")
+	w.set("stabilisation", "stabilisation", min(highest, w.base()), until, "")
 }
 
 // step bounds the movement within a window of time: growth against the lowest count of the window, shrink against the
@@ -138,7 +146,7 @@ func step(w *walk) {
 		for _, c := range since(Believed(w.capacities, v.Now), v.Now.Add(-seconds(s.WindowSeconds))) {
 			start = min(start, c.Instances)
 		}
-		if most := max(w.from, start+reach(s, start)); w.number > most {
+		if most := max(w.base(), start+reach(s, start)); w.number > most {
 			w.set("step", "step_grow", most, time.Time{}, "")
 		}
 		return
@@ -226,8 +234,8 @@ func edge(w *walk) {
 		return
 	}
 	limits(w)
-	if f := w.view.Facts; f.PlatformMax > 0 && w.number > f.PlatformMax {
-		w.set("platform", "platform_max", f.PlatformMax, time.Time{}, f.PlatformMaxRule)
+	if f := w.view.Facts; f.PlatformMax > 0 && w.number > w.platformMax() {
+		w.set("platform", "platform_max", w.platformMax(), time.Time{}, f.PlatformMaxRule)
 	}
 }
 

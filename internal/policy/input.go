@@ -143,7 +143,8 @@ func settingsTerm(raw json.RawMessage) (*ast.Term, error) {
 	return ast.NewTerm(v), nil
 }
 
-// capacityTerm gives the nominal count as it was read, also while a change is in flight: the rails count that one.
+// capacityTerm gives the count as it was read, less what is surely missing, also while a change is in flight: the rails
+// count that one.
 func capacityTerm(v *scale.View) *ast.Term {
 	known, instances, age, mix, inFlight := false, 0, int64(0), nothing, nothing
 	if v.Facts.Known() {
@@ -151,7 +152,7 @@ func capacityTerm(v *scale.View) *ast.Term {
 		known = v.FactsMaxAgeSeconds <= 0 || age <= int64(v.FactsMaxAgeSeconds)
 	}
 	if known {
-		instances = v.Facts.Capacity
+		instances = v.Memory.Instances(v.Facts)
 		if m := v.Facts.Mix; m != nil {
 			mix = ast.ObjectTerm(ast.Item(keyBase, whole(int64(m.Base))), ast.Item(keyPercent, whole(int64(m.RegularPercent))))
 		}

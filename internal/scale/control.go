@@ -46,6 +46,8 @@ type Intent struct {
 	Direction Direction `json:"direction"`
 	From      Capacity  `json:"from"`
 	To        Capacity  `json:"to"`
+	// Nominal is the sku.capacity that is written where it is not the number of To (Decision.Nominal).
+	Nominal *int `json:"nominal,omitempty"`
 	// BaselineETag is the ETag that the change is conditional on.
 	BaselineETag string    `json:"baseline_etag"`
 	StartedAt    time.Time `json:"started_at"`
@@ -66,6 +68,14 @@ type Intent struct {
 	GrownBefore   time.Time `json:"grown_before"`
 	ShrunkBefore  time.Time `json:"shrunk_before"`
 	RemixedBefore time.Time `json:"remixed_before"`
+}
+
+// Capacity is the sku.capacity that the intent writes.
+func (in *Intent) Capacity() int {
+	if in.Nominal != nil {
+		return *in.Nominal
+	}
+	return in.To.Instances
 }
 
 // Result is how an intent ended.

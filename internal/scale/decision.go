@@ -18,6 +18,8 @@ type Decision struct {
 	From      Capacity  `json:"from"`
 	// To equals From when the decision is to hold.
 	To Capacity `json:"to"`
+	// Nominal is what sku.capacity becomes for To to come about, where machines are missing; nil where it is To itself.
+	Nominal *int `json:"nominal,omitempty"`
 	// Reason is the code of the rail that made the decision what it is, or the code of the winning reason.
 	Reason string `json:"reason"`
 	// Act is true when the decision is to be carried out: it scales and the pool enforces.
@@ -26,6 +28,14 @@ type Decision struct {
 	// Recommendations and Capacities are the histories as they are after this decision.
 	Recommendations []Recommendation `json:"recommendations,omitempty"`
 	Capacities      []Recommendation `json:"capacities,omitempty"`
+}
+
+// Capacity is the sku.capacity that carries the decision out.
+func (d *Decision) Capacity() int {
+	if d.Nominal != nil {
+		return *d.Nominal
+	}
+	return d.To.Instances
 }
 
 // Adjustment is what one rail did to the number on its way.

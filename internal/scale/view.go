@@ -113,6 +113,8 @@ type Facts struct {
 	PlatformMaxRule string `json:"platform_max_rule"`
 	// Live is the count of the machines themselves; nil when they were not read.
 	Live *Live `json:"live,omitempty"`
+	// LiveProblem is why the machines could not be counted, empty if they were or nobody tried.
+	LiveProblem string `json:"live_problem,omitempty"`
 }
 
 // Known reports whether there ever was a successful read.
@@ -169,6 +171,8 @@ type Memory struct {
 	BackOffs []BackOff `json:"back_offs,omitempty"`
 	// Notes are what events told that measured nothing: evictions, health, rivals.
 	Notes
+	// Drift is how the machines have come apart from the nominal count, nil if they have not.
+	Drift *Drift `json:"drift,omitempty"`
 	// InFlight is the change that has not ended yet, nil if there is none.
 	InFlight *Capacity `json:"in_flight,omitempty"`
 	// InFlightSince is when it was intended.

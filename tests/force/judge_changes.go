@@ -59,7 +59,7 @@ func (v *Verdict) changes(e *Evidence, p *scale.Pool) {
 func owner(entries []*scale.Entry, q *arm.Request) *scale.Entry {
 	for _, entry := range entries {
 		asks := q.Capacity == nil && entry.Decision.To.Instances == entry.Decision.From.Instances ||
-			q.Capacity != nil && *q.Capacity == entry.Decision.To.Instances
+			q.Capacity != nil && *q.Capacity == entry.Decision.Capacity()
 		over := entry.Outcome != nil && q.At.After(entry.Outcome.At)
 		if asks && !over && !q.At.Before(entry.At) {
 			return entry

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"trimtab/internal/engine"
 	"trimtab/internal/scale"
 )
 
@@ -97,6 +98,37 @@ func (f fleetPort) Read(ctx context.Context, id string) (scale.Facts, error) {
 	}
 	t.turn.reads[id+facts.ETag] = facts.Capacity
 	return facts, nil
+}
+
+// fleet is the port to the scale sets: every other history has one that counts machines.
+func (w *world) fleet() engine.Fleet {
+	if w.o.Seed%2 == 0 {
+		return countingFleet{fleetPort{w}}
+	}
+	return fleetPort{w}
+}
+
+// countingFleet is the port of a fleet that can count machines.
+type countingFleet struct{ fleetPort }
+
+// Count counts the machines: what an operation under way makes is not among them until it ends.
+func (f countingFleet) Count(ctx context.Context, id string, _ scale.Facts) (*scale.Live, error) {
+	t, w, s := taskOf(ctx), f.w, f.w.sets[id]
+	got, err := t.cross(ctx, "arm count "+id, func() (any, error) {
+		if r, hit := w.fault(faultCount); hit {
+			return nil, fleetError("count", scale.ClassThrottled, 429, "TooManyRequests", span(r, 5*time.Second, 20*time.Minute))
+		}
+		return s.live, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	n := got.(int)
+	live := &scale.Live{ReadAt: w.now, Instances: n, Regular: n}
+	if s.spot {
+		live.Regular, live.Spot = 0, n
+	}
+	return live, nil
 }
 
 // Change takes a conditional PATCH.

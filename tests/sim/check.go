@@ -61,7 +61,7 @@ func (w *world) checkIntent(t *task, p *pool, c *scale.Commit, before *scale.Con
 		w.broken(11, "an intent although %s observes", p.Name)
 	}
 	read, ok := reads[p.ScaleSet+in.BaselineETag]
-	if !ok || read != in.From.Instances {
+	if !ok || in.Capacity()-read != in.To.Instances-in.From.Instances {
 		w.broken(1, "%s bases a change of %s on %d %s, which it did not read in this turn", t.name, p.Name, in.From.Instances, in.BaselineETag)
 	}
 	at := in.StartedAt
@@ -98,11 +98,11 @@ func (w *world) checkAccepted(t *task, p *pool, in *scale.Intent, reads map[stri
 		return
 	}
 	for _, n := range reads {
-		if n == in.To.Instances {
+		if n == in.Capacity() {
 			return
 		}
 	}
-	if ours == nil || ours.applied == 0 && w.sets[p.ScaleSet].capacity != in.To.Instances {
+	if ours == nil || ours.applied == 0 && w.sets[p.ScaleSet].capacity != in.Capacity() {
 		w.broken(10, "a change of %s is written down as accepted that never was", p.Name)
 	}
 }
@@ -218,7 +218,7 @@ func (w *world) checkChange(t *task, s *set, c *scale.Change) *change {
 	if !w.now.Before(in.LeaseUntil) {
 		w.broken(4, "%s sends a change after its lease", t.name)
 	}
-	if c.Capacity != nil && *c.Capacity != in.To.Instances || c.Capacity == nil && in.To.Instances != in.From.Instances {
+	if c.Capacity != nil && *c.Capacity != in.Capacity() || c.Capacity == nil && in.To.Instances != in.From.Instances {
 		w.broken(10, "%s sends another count than it intends", t.name)
 	}
 	return ours
@@ -249,9 +249,12 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 		w.broken(1, "%s means to %s and sets %s from %d to %d", p.Name, ours.Direction, s.id, s.capacity, *c.Capacity)
 	}
 	if c.Capacity != nil {
-		l := p.Rails.Limits
-		if n := *c.Capacity; n < l.Min || n > l.Max || n > s.platformMax {
-			w.broken(3, "%s is set to %d, outside [%d, %d] or above %d", p.Name, n, l.Min, l.Max, s.platformMax)
+		l, n := p.Rails.Limits, *c.Capacity
+		if to := ours.To.Instances; to < l.Min || to > l.Max || n > s.platformMax {
+			w.broken(3, "%s is set to %d for %d machines, outside [%d, %d] or above %d", p.Name, n, to, l.Min, l.Max, s.platformMax)
+		}
+		if made := s.live + n - s.capacity; w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max {
+			w.broken(3, "%s is set to %d, which makes %d machines of %d: more than %d", p.Name, n, made, s.live, l.Max)
 		}
 	}
 	cool := p.Rails.Cooldown
@@ -300,7 +303,7 @@ func (w *world) checkOutcome(p *pool, o *scale.Outcome) {
 			w.broken(10, "the change of %s was never applied and is written down as failed", p.Name)
 		}
 	case scale.Superseded:
-		if s := ours.set; ours.applied > 0 && s.current == ours.operation && s.capacity == ours.To.Instances {
+		if s := ours.set; ours.applied > 0 && s.current == ours.operation && s.capacity == ours.Capacity() {
 			w.broken(10, "the change of %s stands and is written down as superseded", p.Name)
 		}
 	case scale.Preempted:

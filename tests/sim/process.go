@@ -91,7 +91,7 @@ func (w *world) start(p *process) {
 		pools[i] = pl.Pool
 	}
 	e, err := engine.New(engine.Options{
-		Pools: pools, Policy: w.policy, Fleet: fleetPort{w}, Ledger: ledgerPort{w}, Now: func() time.Time { return w.now },
+		Pools: pools, Policy: w.policy, Fleet: w.fleet(), Ledger: ledgerPort{w}, Now: func() time.Time { return w.now },
 		Writer: fmt.Sprintf("%s.%d", p.name, p.life), Workers: 1, Lease: w.lease, Log: slog.New(&logbook{w: w}),
 	})
 	if err != nil {

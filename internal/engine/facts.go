@@ -1,0 +1,37 @@
+package engine
+
+import (
+	"context"
+
+	"trimtab/internal/scale"
+)
+
+// Counter is a fleet that can count machines one by one. A fleet that cannot leaves decisions to the nominal count.
+type Counter interface {
+	// Count counts the machines of a scale set, afresh. Facts are those that Read has just answered. It answers all of
+	// them or an error.
+	Count(ctx context.Context, scaleSet string, facts scale.Facts) (*scale.Live, error)
+}
+
+// count brings the count of the machines into facts that were just read. Its failure does not make the facts less: it
+// is recorded, and keeps the pool from shrinking.
+func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
+	counter, can := e.Fleet.(Counter)
+	if !can {
+		return
+	}
+	live, err := counter.Count(ctx, v.pool.ScaleSet, *facts)
+	v.arm.note(err)
+	if err != nil {
+		facts.LiveProblem = err.Error()
+		return
+	}
+	// As the facts, the count is as old as the turn.
+	live.ReadAt = v.now
+	facts.Live = live
+}
+
+// jumped reports whether a count has fallen to nothing, or to less than half, since it was last read.
+func jumped(old, read scale.Facts) bool {
+	return read.Capacity < old.Capacity && 2*read.Capacity < old.Capacity
+}
