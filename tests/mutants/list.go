@@ -18,7 +18,7 @@ const (
 // mutants are the deliberate faults. Those in the models stand for a ledger that would break its contract.
 var mutants = []mutant{
 	{"no_etag", act, `scale.Change{ETag: in.BaselineETag}`, `scale.Change{}`},
-	{"another_count_sent", act, `n := in.To.Instances`, `n := in.To.Instances + 1`},
+	{"another_count_sent", act, `n := in.Capacity()`, `n := in.Capacity() + 1`},
 	{
 		"sent_before_the_intent_is_stored", visit, "\tif err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {",
 		"\tif entry.Decision.Act {\n\t\t_, _ = e.Fleet.Change(ctx, v.pool.ScaleSet, changeOf(commit.Control.Intent))\n\t}\n" +
