@@ -48,6 +48,7 @@ type Decoder struct {
 	tooMany  bool
 	samples  []scale.Sample
 	rejected []scale.Rejection
+	notices  []scale.Notice
 	outer    record
 	inner    record
 
@@ -71,8 +72,8 @@ type Decoder struct {
 // NewDecoder returns a Decoder with the default limits.
 func NewDecoder() *Decoder { return &Decoder{MaxBody: DefaultMaxBody, shapes: shapes()} }
 
-// Decode reads the body of one event that came from src. Each element of the body is either a sample or a rejection,
-// never both and never neither; elements are counted through the whole body from 0. What holds several measurements,
+// Decode reads the body of one event that came from src. Each element of the body is a sample, a rejection or a notice
+// (see [Decoder.Notices]), one of them and only one; elements are counted through the whole body from 0. What holds several measurements,
 // such as a Telegraf metric of several fields, is as many elements. A body that cannot be read from beginning to end, or
 // breaks a limit, is one rejection of [WholeBody] and has no samples: half a body is not evidence. A body without
 // elements, such as {"records":[]}, yields neither.
@@ -88,7 +89,7 @@ func (d *Decoder) Decode(body []byte, src scale.Source) (samples []scale.Sample,
 // DecodeWith is [Decoder.Decode] of an event whose properties are known too: they may say how the body is encoded, and
 // be the envelope around it (facts: events 1.5, 1.10).
 func (d *Decoder) DecodeWith(body []byte, p Properties, src scale.Source) (samples []scale.Sample, rejected []scale.Rejection) {
-	d.samples, d.rejected = d.samples[:0], d.rejected[:0]
+	d.samples, d.rejected, d.notices = d.samples[:0], d.rejected[:0], d.notices[:0]
 	d.source, d.element, d.tooMany = src, 0, false
 	d.envelope, d.encoding, d.protobuf = nil, "", false
 	d.body, d.base = body, 0
@@ -149,7 +150,7 @@ func (d *Decoder) read() (reason, detail string) {
 }
 
 func (d *Decoder) refuseBody(reason, detail string) {
-	d.samples = d.samples[:0]
+	d.samples, d.notices = d.samples[:0], d.notices[:0]
 	d.rejected = append(d.rejected[:0], scale.Rejection{Element: WholeBody, Reason: reason, Detail: detail})
 }
 
@@ -215,7 +216,7 @@ func (d *Decoder) value() {
 // object reads an object that may be an element or may hold elements under records. Elements that were read are taken
 // back when a later field shows that the whole is of a foreign format.
 func (d *Decoder) object() {
-	element, samples, rejected := d.element, len(d.samples), len(d.rejected)
+	before := d.mark()
 	r := &d.outer
 	r.reset(d.s.Offset())
 	for d.s.Object(); !d.tooMany && d.s.Field(); {
@@ -233,7 +234,7 @@ func (d *Decoder) object() {
 	if r.format() == formatRecords && !(r.bad | r.twice | r.null).has(fRecords) {
 		return
 	}
-	d.element, d.samples, d.rejected = element, d.samples[:samples], d.rejected[:rejected]
+	d.rewind(before)
 	d.finish(r, false)
 }
 

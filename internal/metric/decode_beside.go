@@ -140,9 +140,6 @@ func (d *Decoder) heed(p Properties) (reason, detail string) {
 	if version := b.event["specversion"]; version != "1.0" {
 		return ReasonUnsupportedVersion, fmt.Sprintf("%s: want specversion 1.0, got %s", e.name, clip([]byte(version)))
 	}
-	if reason, thing := recognised(b.event["type"]); reason != "" {
-		return reason, e.name + ": " + thing
-	}
 	d.envelope = &e
 	return "", ""
 }

@@ -17,6 +17,8 @@ type envelope struct {
 	// resource and at serve data that says neither; both may be missing.
 	resource string
 	at       time.Time
+	// reason and thing are set for notifications of Azure, whose data is a notice and nothing else.
+	reason, thing string
 	// beside says that the envelope is not in the body but in the properties of the event.
 	beside bool
 }
@@ -49,10 +51,6 @@ func (d *Decoder) cloudEvent(o *object) {
 		d.reject(ReasonUnsupportedVersion, fmt.Sprintf("%s: want specversion 1.0, got %s", what, clip([]byte(version))))
 		return
 	}
-	if reason, thing := recognised(o.text("type")); reason != "" {
-		d.reject(reason, what+": "+thing)
-		return
-	}
 	data, coded := o.get("data"), o.get("data_base64")
 	switch {
 	case data != nil && coded != nil:
@@ -82,6 +80,7 @@ func newCloudEvent(kind, subject, source string) envelope {
 	if isARM(source) && !isARM(subject) || subject == "" {
 		e.resource = source
 	}
+	e.reason, e.thing = notification(kind)
 	return e
 }
 
@@ -105,10 +104,7 @@ func (d *Decoder) eventGrid(o *object) {
 		e.at, _ = at.timeOf()
 	}
 	what := fmt.Sprintf("%s at byte %d", e.name, o.at)
-	if reason, thing := recognised(o.text("eventtype")); reason != "" {
-		d.reject(reason, what+": "+thing)
-		return
-	}
+	e.reason, e.thing = notification(o.text("eventtype"))
 	data := o.get("data")
 	if data == nil {
 		d.reject(ReasonMissingField, what+" without data")
@@ -135,12 +131,12 @@ func (d *Decoder) open(e envelope, data []byte, at int) {
 }
 
 // place is a point to which what was decoded can be taken back.
-type place struct{ element, samples, rejected int }
+type place struct{ element, samples, rejected, notices int }
 
-func (d *Decoder) mark() place { return place{d.element, len(d.samples), len(d.rejected)} }
+func (d *Decoder) mark() place { return place{d.element, len(d.samples), len(d.rejected), len(d.notices)} }
 
 func (d *Decoder) rewind(p place) {
-	d.element, d.samples, d.rejected = p.element, d.samples[:p.samples], d.rejected[:p.rejected]
+	d.element, d.samples, d.rejected, d.notices = p.element, d.samples[:p.samples], d.rejected[:p.rejected], d.notices[:p.notices]
 }
 
 // readingShape is the plain way to write one reading as the data of an envelope, which may then leave out what the

@@ -39,6 +39,10 @@ func (d *Decoder) foreign(r *record) {
 		d.reject(ReasonTooManyElements, fmt.Sprintf("an object at byte %d of more than %d fields", o.at, MaxElements))
 		return
 	}
+	if d.envelope != nil && d.envelope.reason != "" {
+		d.notified(o)
+		return
+	}
 	for i := range d.shapes {
 		f := &d.shapes[i]
 		if !f.is(o) {

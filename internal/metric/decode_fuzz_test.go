@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -110,7 +111,7 @@ var (
 
 // account checks that every element is told of once, in words, and returns what the samples say, the indices of the
 // elements that are none, and whether the whole body was refused.
-func account(t *testing.T, samples []scale.Sample, rejected []scale.Rejection) (got []decoded, refused []int, whole bool) {
+func account(t *testing.T, samples []scale.Sample, rejected []scale.Rejection, notices []scale.Notice) (got []decoded, refused []int, whole bool) {
 	t.Helper()
 	seen := map[int]bool{}
 	for _, s := range samples {
@@ -119,6 +120,15 @@ func account(t *testing.T, samples []scale.Sample, rejected []scale.Rejection) (
 		}
 		seen[s.Source.Element] = true
 		got = append(got, readable(s))
+	}
+	for _, n := range notices {
+		if seen[n.Source.Element] {
+			t.Fatalf("element %d twice", n.Source.Element)
+		}
+		seen[n.Source.Element] = true
+		if n.Kind == "" || n.Resource == "" || n.At.IsZero() || !utf8.ValidString(n.State+n.By+n.ID) {
+			t.Fatalf("a notice that says nothing: %+v", n)
+		}
 	}
 	for _, r := range rejected {
 		if seen[r.Element] {
@@ -167,7 +177,7 @@ func FuzzFormats(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body, properties []byte) {
 		p := metric.Properties{Application: properties, System: properties}
 		samples, rejected := d.DecodeWith(body, p, scale.Source{})
-		want, wantRefused, whole := account(t, samples, rejected)
+		want, wantRefused, whole := account(t, samples, rejected, d.Notices())
 		for _, s := range samples {
 			if s.Resource == "" || s.Metric == "" || s.At.Year() < 1970 || s.At.Location() != time.UTC || s.Grain < 0 {
 				t.Fatalf("a sample that no window can hold: %+v", s)
@@ -185,7 +195,7 @@ func FuzzFormats(f *testing.F) {
 			return
 		}
 		samples, rejected = d.DecodeWith(gzipped(t, body), p, scale.Source{})
-		got, refused, wholeAgain := account(t, samples, rejected)
+		got, refused, wholeAgain := account(t, samples, rejected, d.Notices())
 		if diff := cmp.Diff(want, got) + cmp.Diff(wantRefused, refused); diff != "" || whole != wholeAgain {
 			t.Errorf("in gzip (-without +with):\n%s", diff)
 		}
@@ -195,7 +205,12 @@ func FuzzFormats(f *testing.F) {
 // compare decodes a body and holds the result to its rules and to the reference decoder.
 func compare(t *testing.T, d *metric.Decoder, body []byte) {
 	samples, rejected := d.Decode(body, scale.Source{})
-	got, refused, whole := account(t, samples, rejected)
+	got, refused, whole := account(t, samples, rejected, d.Notices())
+	// The reference knows no notices: they are what it refuses.
+	for _, n := range d.Notices() {
+		refused = append(refused, n.Source.Element)
+	}
+	slices.Sort(refused)
 	if !utf8.Valid(body) || surrogate.Match(body) {
 		return
 	}

@@ -53,6 +53,25 @@ func readable(s scale.Sample) decoded {
 	}
 }
 
+// told is how the golden files and the tests write a notice.
+type told struct {
+	Element  int              `json:"element"`
+	Notice   scale.NoticeKind `json:"notice"`
+	Resource string           `json:"resource"`
+	At       time.Time        `json:"at"`
+	ID       string           `json:"id,omitempty"`
+	Machines []string         `json:"machines,omitempty"`
+	State    string           `json:"state,omitempty"`
+	Over     bool             `json:"over,omitempty"`
+	By       string           `json:"by,omitempty"`
+	From     *int             `json:"from,omitempty"`
+	To       *int             `json:"to,omitempty"`
+}
+
+func noticed(n scale.Notice) told {
+	return told{n.Source.Element, n.Kind, n.Resource, n.At, n.ID, n.Machines, n.State, n.Over, n.By, n.From, n.To}
+}
+
 // TestRealBodies decodes bodies that were captured or documented by others (testdata/events/NOTICE).
 func TestRealBodies(t *testing.T) { golden(t, "testdata/events", 18) }
 
@@ -79,6 +98,11 @@ func golden(t *testing.T, folder string, bodies int) {
 			lines.SetEscapeHTML(false)
 			for _, s := range samples {
 				if err := lines.Encode(readable(s)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, n := range d.Notices() {
+				if err := lines.Encode(noticed(n)); err != nil {
 					t.Fatal(err)
 				}
 			}

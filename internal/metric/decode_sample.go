@@ -62,6 +62,10 @@ var (
 
 // finish ends an element that has been read to its end; inner is true below records.
 func (d *Decoder) finish(r *record, inner bool) {
+	if d.envelope != nil && d.envelope.reason != "" {
+		d.foreign(r)
+		return
+	}
 	switch r.format() {
 	case formatOwn:
 		d.own(r)

@@ -74,6 +74,9 @@ type Rival struct {
 	To   *int `json:"to,omitempty"`
 }
 
+// RivalEvaluation is the action of a rival that has looked at the set and may do something: of it only the last is kept.
+const RivalEvaluation = "evaluation"
+
 // How much of what was told a pool remembers. Names are kept apart for a while only: a preemption comes as a scheduled
 // event and as an annotation, minutes apart (facts: events 1.7).
 const (
@@ -162,14 +165,22 @@ func (n *Notes) Ail(a Ailment, well bool) (news bool) {
 // Contend notes a rival's doing and reports whether it is news.
 func (n *Notes) Contend(r Rival) (news bool) {
 	r.At = r.At.UTC()
-	same := func(o Rival) bool { return o.At.Equal(r.At) && o.By == r.By && o.Action == r.Action }
-	if slices.ContainsFunc(n.Rivals, same) {
+	rivals := slices.Clone(n.Rivals)
+	i := slices.IndexFunc(rivals, func(o Rival) bool {
+		return o.By == r.By && o.Action == r.Action && (o.At.Equal(r.At) || r.Action == RivalEvaluation)
+	})
+	if i >= 0 && !r.At.After(rivals[i].At) {
 		return false
 	}
-	rivals := append(slices.Clone(n.Rivals), r)
+	// An evaluation each minute is news only when there was none lately.
+	news = i < 0 || r.At.Sub(rivals[i].At) > time.Hour
+	if i >= 0 {
+		rivals = slices.Delete(rivals, i, i+1)
+	}
+	rivals = append(rivals, r)
 	slices.SortStableFunc(rivals, func(a, b Rival) int { return a.At.Compare(b.At) })
 	n.Rivals = rivals
-	return true
+	return news
 }
 
 // Trim drops what is too old or too much, and takes back instants that lie in the future.
