@@ -93,6 +93,7 @@ func reportAttrs(r engine.Report) []slog.Attr {
 		slog.Int("samples", r.Samples), slog.Int("unrouted", r.Unrouted),
 		slog.Int("folded", r.Folded), slog.Int("corrected", r.Corrected), slog.Int("repeated", r.Repeated),
 		slog.Int("late", r.Late), slog.Int("future", r.Future), slog.Int("absent", r.Absent),
+		slog.Int("notices", r.Notices), slog.Int("unheard", r.Unheard), slog.Int("heeded", r.Heeded), slog.Int("echoes", r.Echoes),
 	}
 }
 

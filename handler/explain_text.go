@@ -51,10 +51,16 @@ func (p *printer) line(format string, args ...any) {
 }
 
 func triggerText(t scale.Trigger) string {
-	if t.Kind != "events" {
-		return "a " + t.Kind
+	events := fmt.Sprintf("events %d to %d of %s (%d samples folded)", t.FirstSequence, t.LastSequence, t.Source, t.Folded)
+	switch t.Kind {
+	case "events":
+		return events
+	case "eviction":
+		return "an eviction, told by " + events
+	case "maintenance", "health", "rival":
+		return "news of " + t.Kind + ", told by " + events
 	}
-	return fmt.Sprintf("events %d to %d of %s (%d samples folded)", t.FirstSequence, t.LastSequence, t.Source, t.Folded)
+	return "a " + t.Kind
 }
 
 // headline is the decision in a sentence.
@@ -214,6 +220,7 @@ func (p *printer) rest(e *scale.Entry) {
 			p.line("  %s\t%s before", c.name, p.now.Sub(c.at).Round(time.Second))
 		}
 	}
+	p.notes(&v.Memory.Notes)
 	for _, b := range v.Memory.BackOffs {
 		p.line("  back-off\t%s %s (%s) until %s", b.Class, b.Direction, orNone(b.Code), b.Until.Format("15:04:05"))
 	}
@@ -227,6 +234,28 @@ func (p *printer) rest(e *scale.Entry) {
 	}
 	if v.Frozen {
 		p.line("  order\tthe whole installation is frozen")
+	}
+}
+
+// notes shows what events told of machines and rivals.
+func (p *printer) notes(n *scale.Notes) {
+	ago := func(at time.Time) time.Duration { return p.now.Sub(at).Round(time.Second) }
+	for _, e := range n.Evictions {
+		zone := ""
+		if e.Zone != "" {
+			zone = " in zone " + e.Zone
+		}
+		p.line("  eviction\t%d machines%s, %s before", e.Instances, zone, ago(e.At))
+	}
+	for _, a := range n.Health {
+		p.line("  machine\t%s: %s, %s before", a.Machine, a.State, ago(a.At))
+	}
+	for _, r := range n.Rivals {
+		counts := ""
+		if r.From != nil && r.To != nil {
+			counts = fmt.Sprintf(" from %d to %d", *r.From, *r.To)
+		}
+		p.line("  rival\t%s: %s%s, %s before", r.By, r.Action, counts, ago(r.At))
 	}
 }
 

@@ -60,6 +60,7 @@ func serve(ctx context.Context, h *hall) error {
 	eng, err := engine.New(engine.Options{
 		Pools: bundle.Pools, Policy: bundle, Fleet: fleet, Ledger: memory, Now: config.Clock.Now, Writer: writerName(),
 		Frozen: config.Freeze, FactsMaxAge: config.FactsMaxAge, Lease: leaseOf(config.Clock), Log: log,
+		Self: selfOf(config),
 	})
 	if err != nil {
 		return cannotStart(errors.Join(err, memory.Close()))

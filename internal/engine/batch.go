@@ -30,6 +30,9 @@ type Report struct {
 	// Samples were decoded; each is counted below, once for each pool that listens to it, or as Unrouted.
 	Samples, Unrouted int
 	Counts
+	// Notices were decoded; each is counted below, once for each pool that it concerns, or as Unheard.
+	Notices, Unheard int
+	NoticeCounts
 }
 
 // Counts say what became of samples.
@@ -63,4 +66,5 @@ type PoolReport struct {
 	Outcome *scale.Outcome
 	Note    string
 	Counts
+	NoticeCounts
 }

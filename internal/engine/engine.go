@@ -32,6 +32,8 @@ type Options struct {
 	// Lease is how long an intent belongs to the process that wrote it. The PATCH is sent in its first half, so it is at
 	// least twice as long as that call's own time-out. 90 seconds unless given.
 	Lease time.Duration
+	// Self are the application IDs under which this program writes: records of their writes are echoes.
+	Self []string
 	// Workers bounds how many pools are worked on at once; eight unless given.
 	Workers int
 	Log     *slog.Logger
@@ -43,6 +45,7 @@ type Engine struct {
 	pools    map[string]*pool
 	order    []*pool
 	routes   map[route][]target
+	fleet    fleet
 	decoders sync.Pool
 	attempts atomic.Int64
 }
@@ -89,6 +92,7 @@ func New(o Options) (*Engine, error) {
 			e.routes[r] = append(e.routes[r], target{p, n})
 		}
 	}
+	e.fleet = fleetOf(e.order)
 	return e, nil
 }
 
@@ -98,8 +102,9 @@ func (e *Engine) now() time.Time { return e.Now().UTC().Round(0) }
 
 // share is a pool's part of a batch.
 type share struct {
-	pool   *pool
-	routed []metric.Routed
+	pool    *pool
+	routed  []metric.Routed
+	notices []scale.Notice
 }
 
 // Ingest folds a batch into the windows of the pools that listen to it and evaluates each of them once. Malformed
@@ -126,7 +131,7 @@ func (e *Engine) Ingest(ctx context.Context, b Batch) (Report, error) {
 	}
 	work := make([]visit, len(shares))
 	for i, s := range shares {
-		work[i] = visit{pool: s.pool, routed: s.routed, source: trigger.Source, trigger: trigger}
+		work[i] = visit{pool: s.pool, routed: s.routed, notices: s.notices, source: trigger.Source, trigger: trigger}
 	}
 	return e.run(ctx, work, report)
 }
@@ -170,7 +175,8 @@ func (e *Engine) run(ctx context.Context, work []visit, report Report) (Report, 
 	group.Wait()
 	for i, r := range reports {
 		if errs[i] == nil {
-			report.add(r.Counts)
+			report.Counts.add(r.Counts)
+			report.NoticeCounts.add(r.NoticeCounts)
 			report.Pools = append(report.Pools, r)
 		}
 	}
@@ -191,6 +197,14 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 	decoder := e.decoders.Get().(*metric.Decoder)
 	defer e.decoders.Put(decoder)
 	index := make(map[*pool]int)
+	of := func(p *pool) *share {
+		n, ok := index[p]
+		if !ok {
+			n, index[p] = len(shares), len(shares)
+			shares = append(shares, share{pool: p})
+		}
+		return &shares[n]
+	}
 	for _, ev := range b.Events {
 		if ev.Source.EnqueuedAt.After(now.Add(time.Minute)) {
 			// Nothing has arrived in the future: what says so must not speak for a hub created anew, nor win against what
@@ -203,6 +217,17 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 			letters = append(letters, scale.DeadLetter{
 				Source: ev.Source, ReceivedAt: now, Rejections: append([]scale.Rejection(nil), rejected...), Body: ev.Body,
 			})
+		}
+		for _, n := range decoder.Notices() {
+			report.Notices++
+			concerned := e.fleet.sets[e.fleet.setOf(n.Resource)]
+			for _, p := range concerned {
+				s := of(p)
+				s.notices = append(s.notices, n)
+			}
+			if len(concerned) == 0 {
+				report.Unheard++
+			}
 		}
 		report.Samples += len(samples)
 		// The decoder owns its slice: what is routed is kept in one of our own.
@@ -217,12 +242,8 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 					kept = make([]scale.Sample, len(samples))
 				}
 				kept[i], routed = samples[i], true
-				n, ok := index[t.pool]
-				if !ok {
-					n, index[t.pool] = len(shares), len(shares)
-					shares = append(shares, share{pool: t.pool})
-				}
-				shares[n].routed = append(shares[n].routed, metric.Routed{Signal: t.signal, Sample: &kept[i]})
+				s := of(t.pool)
+				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &kept[i]})
 			}
 			if !routed {
 				report.Unrouted++

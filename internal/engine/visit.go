@@ -26,6 +26,7 @@ const (
 type visit struct {
 	pool    *pool
 	routed  []metric.Routed
+	notices []scale.Notice
 	source  string
 	trigger scale.Trigger
 
@@ -40,6 +41,7 @@ type visit struct {
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
 	mine    *scale.StoredWindow
 	counts  Counts
+	noticed NoticeCounts
 	outcome *scale.Outcome
 	// fresh is true when the facts were read within this try; moved when the control row must be stored whatever the
 	// decision.
@@ -47,6 +49,8 @@ type visit struct {
 	// unread is true when a change was wanted and its fresh read failed; contended when the control row was lost to
 	// other processes too often.
 	unread, contended bool
+	// cause is the kind of the notice for which the pool is evaluated, empty if there is none.
+	cause string
 	// note is what else the entry is to say.
 	note string
 }
@@ -61,7 +65,8 @@ func (e *Engine) visit(ctx context.Context, v *visit) (PoolReport, error) {
 		return PoolReport{}, ctx.Err()
 	}
 	for try := 1; ; try++ {
-		v.contended = try > tries
+		// Notices live in the control row: a turn that brings some does not leave it to others.
+		v.contended = try > tries && len(v.notices) == 0
 		report, err := e.try(ctx, v)
 		if !errors.Is(err, scale.ErrConflict) || try >= 2*tries {
 			return report, err
@@ -80,7 +85,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 		}
 	}
 	if !v.due() {
-		return PoolReport{Pool: v.pool.Name, Counts: v.counts}, nil
+		return PoolReport{Pool: v.pool.Name, Counts: v.counts, NoticeCounts: v.noticed}, nil
 	}
 	old := v.control.FactsOutdated || v.now.Sub(v.control.Facts.ReadAt) >= e.FactsMaxAge
 	if old && !v.fresh && !v.contended {
@@ -114,7 +119,9 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	v.control.Version = scale.ControlVersion
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
 	v.outcome, v.fresh, v.moved, v.unread, v.note = nil, false, false, false, ""
+	v.noticed, v.cause = NoticeCounts{}, ""
 	rewind(&v.control, v.now, e.Lease)
+	v.control.Memory.Notes.Trim(v.now)
 	var own *metric.Window
 	version := ""
 	for _, s := range stored.Windows {
@@ -127,7 +134,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 			own, version = w, s.Version
 		}
 	}
-	if len(v.routed) == 0 {
+	if len(v.routed)+len(v.notices) == 0 {
 		return nil
 	}
 	if own == nil {
@@ -136,8 +143,9 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 		}
 		v.windows = append(v.windows, own)
 	}
-	counts, dirty := own.Fold(v.pool.Signals, v.routed, v.now)
+	counts, fresh, dirty := own.FoldAll(v.pool.Signals, v.routed, sourcesOf(v.notices), v.now)
 	v.counts = Counts(counts)
+	e.heed(v, fresh)
 	if dirty {
 		v.mine = &scale.StoredWindow{Source: v.source, Data: own.AppendTo(nil), Version: version}
 	}
@@ -207,6 +215,9 @@ func (e *Engine) evaluate(ctx context.Context, v *visit) *scale.Entry {
 	decision := guard.Decide(view, &proposal)
 	trigger := v.trigger
 	trigger.Folded = v.counts.Folded
+	if v.cause != "" {
+		trigger.Kind = v.cause
+	}
 	return &scale.Entry{
 		Version: scale.EntryVersion, Key: entryKey(v.pool.Name, v.now, trigger), Pool: v.pool.Name, At: v.now,
 		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision, Note: v.note,
@@ -285,7 +296,7 @@ func reportOf(v *visit, entry *scale.Entry) PoolReport {
 	r := PoolReport{
 		Pool: v.pool.Name, Entry: entry.Key, Action: d.Action, Direction: d.Direction, From: d.From.Instances,
 		To: d.To.Instances, Known: entry.View.Facts.Known(), Wanted: entry.Proposal.Instances, Reason: d.Reason, Mode: v.pool.Mode, Outcome: v.outcome,
-		Counts: v.counts,
+		Counts: v.counts, NoticeCounts: v.noticed,
 	}
 	if n := len(d.Adjustments); n > 0 && d.Action == scale.Hold {
 		r.Until = d.Adjustments[n-1].Until

@@ -34,6 +34,8 @@ type world struct {
 	strike func(point string) error
 	calls  map[string]int
 	writer int
+	// self is what the engine's own writes are known by.
+	self []string
 	// sequence is the last sequence number that hour has used.
 	sequence int
 }
@@ -118,6 +120,7 @@ func (w *world) engine() *engine.Engine {
 	e, err := engine.New(engine.Options{
 		Pools: w.pools, Policy: tracker{}, Fleet: fleet{w}, Ledger: memory{w}, Now: w.clock,
 		Writer: "w" + strconv.Itoa(w.writer), Log: slog.New(slog.DiscardHandler),
+		Self: w.self,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -133,7 +133,9 @@ func (d *Decoder) open(e envelope, data []byte, at int) {
 // place is a point to which what was decoded can be taken back.
 type place struct{ element, samples, rejected, notices int }
 
-func (d *Decoder) mark() place { return place{d.element, len(d.samples), len(d.rejected), len(d.notices)} }
+func (d *Decoder) mark() place {
+	return place{d.element, len(d.samples), len(d.rejected), len(d.notices)}
+}
 
 func (d *Decoder) rewind(p place) {
 	d.element, d.samples, d.rejected, d.notices = p.element, d.samples[:p.samples], d.rejected[:p.rejected], d.notices[:p.notices]

@@ -86,12 +86,18 @@ func (w *Window) Relived() int { return int(w.mark.lives) }
 // The order of samples within routed does not matter, nor does where a stream is cut into batches. A sample routed to a
 // signal that is not there counts as Absent.
 func (w *Window) Fold(signals []scale.Signal, routed []Routed, now time.Time) (Counts, bool) {
-	var n Counts
-	if len(routed) == 0 {
-		return n, false
+	n, _, changed := w.FoldAll(signals, routed, nil, now)
+	return n, changed
+}
+
+// FoldAll is [Window.Fold] of a batch that also holds events without samples of which the pool must take each once: fresh
+// says for each whether it was not folded before. They move the watermark as others do.
+func (w *Window) FoldAll(signals []scale.Signal, routed []Routed, others []scale.Source, now time.Time) (n Counts, fresh []bool, changed bool) {
+	if len(routed)+len(others) == 0 {
+		return n, nil, false
 	}
 	f := folding{before: w.mark, same: w.mark, now: now, nowMicro: now.UnixMicro()}
-	changed := w.align(signals)
+	changed = w.align(signals)
 	changed = w.dropFuture(f.nowMicro) || changed
 	for _, r := range routed {
 		if r.Sample == nil || r.Signal < 0 || r.Signal >= len(w.lanes) {
@@ -105,6 +111,12 @@ func (w *Window) Fold(signals []scale.Signal, routed []Routed, now time.Time) (C
 			w.lanes[r.Signal].see(at, f.end(r.Sample, at))
 		}
 		f.follow(r)
+	}
+	for _, src := range others {
+		told := f.seen(src)
+		if fresh = append(fresh, !told); !told {
+			f.advance(src)
+		}
 	}
 	for i := range w.lanes {
 		changed = w.lanes[i].prune() || changed
@@ -128,7 +140,7 @@ func (w *Window) Fold(signals []scale.Signal, routed []Routed, now time.Time) (C
 	after := f.after()
 	changed = changed || after != w.mark
 	w.mark = after
-	return n, changed
+	return n, fresh, changed
 }
 
 // dropFuture empties the lanes whose newest sample lies ahead of the clock by more than skew explains: a process whose
