@@ -1,0 +1,163 @@
+package traps_test
+
+import (
+	"testing"
+	"time"
+
+	"trimtab/internal/scale"
+	"trimtab/tests/armemu/arm"
+)
+
+// Trap 1: a read that is throttled leaves an old or empty size behind, and an absolute write removes 197 of 200 nodes.
+func TestTrap01AThrottledReadWritesNothing(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 20, arm.Config{Sets: []arm.SetConfig{flexible(20)}})
+	r.minutes(1)
+	r.policy.instances = 3
+	r.turn(arm.Throttle{Method: "GET", RetryAfterSeconds: 600, Times: 1000})
+	for range 30 {
+		r.after(time.Minute)
+		if got := r.sweep(); got.Sent {
+			t.Fatalf("a change was sent on a throttled read: %+v", got)
+		}
+	}
+	r.turn(arm.Restore{})
+	r.minutes(15)
+	r.settled(3)
+}
+
+// Trap 2: the service says in passing that capacity is 0, and 90 nodes become 1.
+func TestTrap02AZeroInPassingIsNotBelieved(t *testing.T) {
+	pool := webPool(scale.Flexible)
+	pool.Rails.GrowStep = scale.Step{Instances: 1, WindowSeconds: 60}
+	r := newRig(t, pool, 90, arm.Config{Sets: []arm.SetConfig{flexible(90)}})
+	r.minutes(2)
+	r.turn(arm.ClaimCapacity{Set: web, Capacity: 0, Times: 4})
+	for range 12 {
+		r.minutes(1)
+		if got := len(r.patches()); got != 0 {
+			t.Fatalf("a zero in passing was acted on: %+v", r.patches())
+		}
+	}
+	r.settled(90)
+}
+
+// Trap 3: a delete that fails or times out corrupts the books: 86 nodes are resized to 53.
+func TestTrap03AfterAFailedShrinkAzureIsCountedAnew(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 12, arm.Config{Sets: []arm.SetConfig{flexible(12)}})
+	r.minutes(1)
+	r.policy.instances = 10
+	r.turn(arm.Fault{Method: "PATCH", Status: 500, Times: 1, Body: []byte(`{"error":{"code":"InternalServerError","message":"late"}}`)})
+	r.minutes(20)
+	r.settled(10)
+	for _, p := range r.patches() {
+		if p.Capacity == nil || *p.Capacity != 10 {
+			t.Errorf("asked for %+v, want 10 and nothing else", p)
+		}
+	}
+}
+
+// Trap 4: an eviction lowers capacity, or goes unseen, and the nodes are not replaced.
+func TestTrap04EvictedMachinesAreReplacedWithoutAMetric(t *testing.T) {
+	yes, no := true, false
+	for name, lower := range map[string]*bool{"the nominal count falls": &yes, "the nominal count stays": &no} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, webPool(scale.Flexible), 12, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+			r.minutes(3)
+			r.settled(12)
+			// From now on no metric says anything.
+			r.policy.unknown = true
+			r.turn(arm.Evict{Set: web, Count: 4, LowerCapacity: lower})
+			r.after(5 * time.Minute)
+			r.sweep()
+			r.minutes(4)
+			r.settled(12)
+		})
+	}
+}
+
+// Trap 5: a 429 is ignored, and the budget of the whole subscription is burnt.
+func TestTrap05RetryAfterIsObeyedHoweverLong(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+	r.minutes(1)
+	r.policy.instances = 15
+	r.turn(arm.Throttle{Method: "PATCH", RetryAfterSeconds: 1200, Times: 1})
+	r.minutes(19)
+	r.restart()
+	if got := len(r.patches()); got != 1 {
+		t.Fatalf("%d changes were sent within the 20 minutes that were asked for, want the first alone", got)
+	}
+	r.minutes(5)
+	r.settled(15)
+}
+
+// Trap 9: overlapping operations end as preempted, or in conflicts.
+func TestTrap09OneChangeIsUnderWayAtATime(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+	r.minutes(1)
+	r.turn(arm.PlanNext{Set: web, Plan: arm.Plan{Seconds: 600}})
+	for i := range 9 {
+		r.policy.instances = 12 + i
+		r.minutes(1)
+	}
+	if got := len(r.patches()); got != 1 {
+		t.Fatalf("%d changes while the first was under way", got)
+	}
+	r.minutes(6)
+	for _, p := range r.patches() {
+		if p.Overtook {
+			t.Errorf("the change %+v overtook another", p)
+		}
+	}
+	r.settled(20)
+}
+
+// Trap 10: on Flexible sets the nominal count is a phantom: machines go without it, growth makes the difference of the
+// counts, a shrink deletes live machines.
+func TestTrap10PhantomCapacityIsCompensated(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 9, arm.Config{Sets: []arm.SetConfig{flexible(9)}})
+	r.minutes(1)
+	r.turn(arm.Remove{Set: web, Count: 3})
+	r.after(5 * time.Minute)
+	r.sweep()
+	r.minutes(3)
+	r.settled(9)
+	r.turn(arm.Remove{Set: web, Count: 2})
+	r.policy.instances = 5
+	r.after(5 * time.Minute)
+	r.sweep()
+	r.minutes(4)
+	r.settled(5)
+}
+
+// Trap 11: new capacity is not visible right after the write, and is asked for again and again.
+func TestTrap11MachinesThatComeUpAreNotAskedForTwice(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}, BootSeconds: 420})
+	r.minutes(1)
+	r.policy.instances = 16
+	r.minutes(15)
+	if got := len(r.patches()); got != 1 {
+		t.Errorf("%d changes for one growth: %+v", got, r.patches())
+	}
+	r.settled(16)
+}
+
+// Trap 12: evicted machines linger deallocated and are counted, and a deadline ends the wait while Azure still works.
+func TestTrap12DeallocatedMachinesAreAbsentAndAWaitOutlivesTheProcess(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+	r.minutes(2)
+	r.turn(arm.Evict{Set: web, Count: 3, Policy: arm.Deallocate}, arm.PlanNext{Set: web, Plan: arm.Plan{Seconds: 1200}})
+	r.after(5 * time.Minute)
+	r.sweep()
+	r.minutes(2)
+	if r.control().Intent == nil {
+		t.Fatal("nothing replaces the machines that are off")
+	}
+	for range 4 {
+		r.restart()
+		r.minutes(6)
+	}
+	r.settled(10)
+	if got := len(r.patches()); got != 1 {
+		t.Errorf("%d changes, want one that was followed to its end by five processes", got)
+	}
+}
