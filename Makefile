@@ -29,13 +29,14 @@ go_dirs := handler internal policies tests
 tool := go tool -modfile=go.tools.mod
 opa  := go tool -modfile=go.opa.mod opa
 npm  := tests/node_modules/.package-lock.json
+chart := internal/report/chart/dist/uPlot.iife.min.js
 
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: build
-build: ## build bin/trimtab: static, paths trimmed, stripped, version stamped
+build: $(chart) ## build bin/trimtab: static, paths trimmed, stripped, version stamped
 	go build -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o bin/trimtab ./handler
 
 .PHONY: run
@@ -93,6 +94,12 @@ bench: build ## measure, and close with one line for each figure: bench: NAME VA
 soak: $(npm) ## simulate many histories and kill processes for minutes, and close with one line of what was broken
 	go run ./tests/soak $(ARGS)
 
+.PHONY: page
+page: build $(npm) ## look at the report in a real Chromium, light and dark, and leave screenshots in .trimtab/page
+	mkdir -p .trimtab/page
+	go run ./tests/page .trimtab/page/report.html
+	node tests/page/look.mjs .trimtab/page/report.html .trimtab/page
+
 .PHONY: package
 package: ## write trimtab.zip, as `func azure functionapp publish` would make it
 	GOOS=linux GOARCH=amd64 $(MAKE) --no-print-directory build
@@ -104,7 +111,14 @@ ci: lint test ## what CI runs: lint, then test
 .PHONY: clean
 clean: ## remove what was built, installed and written here
 	@if test -d .trimtab; then chmod -R u+w .trimtab; fi
-	rm -rf bin .trimtab trimtab.zip tests/node_modules
+	rm -rf bin .trimtab trimtab.zip tests/node_modules internal/report/chart/node_modules
+	find internal/report/chart/dist -type f ! -name .gitignore -delete
+
+# The chart library of the report: taken from npm by lock file, built in, never committed.
+$(chart): internal/report/chart/package-lock.json
+	cd internal/report/chart && npm ci --no-progress
+	cd internal/report/chart && cp node_modules/uplot/dist/uPlot.min.css node_modules/uplot/LICENSE dist/ && \
+	cp node_modules/uplot/dist/uPlot.iife.min.js dist/
 
 # npm writes its own lock file last, so a broken installation leaves none behind.
 $(npm): tests/package-lock.json tests/package.json

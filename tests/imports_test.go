@@ -43,6 +43,7 @@ var rooms = []roomRow{
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
+	{"internal/report", []string{"internal/scale", "internal/replay"}, "it draws what it is given and reckons nothing"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},
 	{"internal/replay/trace", nil, "a course of load does not know what is replayed on it"},
 	{"internal/replay", []string{"internal/scale", "internal/metric", "internal/guard", "internal/engine", "internal/ledger", "internal/replay/trace"}, "it walks the corridor through the engine's ports; policies come in from the hall"},

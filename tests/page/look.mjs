@@ -1,0 +1,120 @@
+// Looks at the report in a real browser, offline: every part is drawn, nothing is fetched, nothing goes wrong, and the
+// charts answer to pointer, zoom, theme and print. `node tests/page/look.mjs PAGE [FOLDER]` leaves screenshots in FOLDER.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [file, folder] = process.argv.slice(2);
+const browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", process.env.CHROMIUM].find((p) => p && existsSync(p));
+if (!browser) {
+  console.error("look: no Chromium at hand; install Debian's chromium or name it in CHROMIUM");
+  process.exit(1);
+}
+const engine = await chromium.launch({ executablePath: browser, headless: true, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+let shots = 0;
+try {
+  for (const theme of ["light", "dark"]) await look(theme);
+  console.log(`look: themes=2 screenshots=${shots} ok`);
+} finally {
+  await engine.close();
+}
+
+async function look(theme) {
+  const context = await engine.newContext({ viewport: { width: 1366, height: 900 }, colorScheme: theme, offline: true });
+  const page = await context.newPage();
+  const trouble = [], fetched = [];
+  page.on("pageerror", (e) => trouble.push(String(e)));
+  page.on("console", (m) => m.type() === "error" && trouble.push(m.text()));
+  page.on("request", (r) => r.url().startsWith("file:") || fetched.push(r.url()));
+  await page.goto(pathToFileURL(resolve(file)).href);
+  await page.waitForSelector("html[data-drawn]");
+  const shot = async (name) => {
+    if (!folder) return;
+    await page.screenshot({ path: join(folder, `${name}-${theme}.png`) });
+    await page.locator("#charts").screenshot({ path: join(folder, `${name}-charts-${theme}.png`) });
+    shots += 2;
+  };
+
+  assert.ok((await page.locator("#verdict tbody tr").count()) >= 2, "the verdict table has a row for each policy");
+  const charts = await page.locator(".chart canvas").count();
+  assert.ok(charts >= 3, `charts are drawn: ${charts}`);
+  assert.ok(await inked(page), "the first chart has ink of several colours");
+  assert.ok((await page.locator("#decisions tbody tr").count()) > 0, "decisions are listed");
+  await shot("one");
+
+  // Two policies side by side, and their difference.
+  const policies = await page.locator("#second option").count();
+  if (policies > 2) {
+    await page.selectOption("#second", { index: policies - 1 });
+    assert.ok((await page.locator(".chart").count()) > charts, "two policies have more charts than one");
+    await shot("two");
+    await page.selectOption("#second", "");
+  }
+
+  // A decision tells its reason under the pointer, and opens its explanation when it is clicked.
+  await hover(page);
+  assert.match(await page.locator("#tip").innerText(), /UTC · /, "a mark tells its instant and reason");
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.waitForSelector("tr.marked");
+  assert.match(page.url(), /#d-\d+-\d+$/, "a decision has an address");
+
+  // A drag zooms every chart, and the button takes it back.
+  await page.evaluate(() => scrollTo(0, 0));
+  const over = page.locator(".u-over").first();
+  await over.scrollIntoViewIfNeeded();
+  const box = await over.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await page.mouse.move(2, 2);
+  const zoom = await page.evaluate(() => draw.range());
+  const whole = await page.evaluate(() => { const r = JSON.parse(document.getElementById("data").textContent).runs[0].at; return r.at(-1) - r[0]; });
+  assert.ok(zoom && Math.abs((zoom[1] - zoom[0]) / whole - 0.2) < 0.05, `a drag over a fifth shows a fifth of the time: ${zoom} of ${whole}`);
+  await shot("zoomed");
+  await page.click("#whole");
+  const back = await page.evaluate(() => draw.range());
+  assert.equal(back[1] - back[0], whole, "the button shows the whole time again");
+
+  // The other theme, on paper, and in a narrow window.
+  await page.click("#theme");
+  assert.notEqual(await page.getAttribute("html", "data-theme"), theme, "the button changes the theme");
+  const pdf = await page.pdf({ format: "A4", printBackground: true, ...(folder ? { path: join(folder, `print-${theme}.pdf`) } : {}) });
+  assert.ok(pdf.length > 20_000, "it prints");
+  await page.setViewportSize({ width: 700, height: 900 });
+  await page.waitForTimeout(100);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= 700, `nothing stands out of a narrow window: ${wide} px`);
+
+  assert.deepEqual(trouble, [], "no error in the page");
+  assert.deepEqual(fetched, [], "nothing was fetched");
+  await context.close();
+}
+
+// inked says whether the first chart holds more than its ground and axes.
+function inked(page) {
+  return page.evaluate(() => {
+    const c = document.querySelector(".chart canvas");
+    const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+    const colours = new Set();
+    for (let i = 0; i < d.length; i += 4) if (d[i + 3] > 200) colours.add((d[i] >> 5 << 10) | (d[i + 1] >> 5 << 5) | (d[i + 2] >> 5));
+    return colours.size > 4;
+  });
+}
+
+// hover moves the pointer along the first chart until a mark answers.
+async function hover(page) {
+  const over = page.locator(".u-over").first();
+  await over.scrollIntoViewIfNeeded();
+  const box = await over.boundingBox();
+  for (let x = 10; x < box.width; x += 8) {
+    for (let y = 10; y < box.height; y += 12) {
+      await page.mouse.move(box.x + x, box.y + y);
+      if (await page.locator("#tip").isVisible()) return;
+    }
+  }
+  assert.fail("no mark answers to the pointer");
+}
