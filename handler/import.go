@@ -25,7 +25,9 @@ func importCommand(h *hall) *cobra.Command {
 		Use:   "import",
 		Short: "Turn another autoscaler's settings into pools and policies",
 		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return errors.New("say what to import: trimtab import autoscale FILE") },
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("say what to import: trimtab import autoscale FILE")
+		},
 	}
 	cmd.AddCommand(importAutoscaleCommand(h))
 	return cmd
