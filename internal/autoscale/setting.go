@@ -47,7 +47,6 @@ type signal struct {
 }
 
 func (s signal) same(o signal) bool {
-	s.name, o.name = "", ""
 	a, _ := json.Marshal([]any{s.resource, s.metric, s.aggregation, s.dimensions, s.window, s.bucket})
 	b, _ := json.Marshal([]any{o.resource, o.metric, o.aggregation, o.dimensions, o.window, o.bucket})
 	return strings.EqualFold(string(a), string(b))
