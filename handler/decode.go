@@ -1,14 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,34 +16,44 @@ import (
 // decodeCommand answers why a metric is not seen: what its event holds, and which signals listen to it.
 func decodeCommand(h *hall) *cobra.Command {
 	var lines bool
-	var folder string
+	var folder, properties string
+	var single []string
 	cmd := &cobra.Command{
 		Use:   "decode [FILE...|-]",
 		Short: "Show what the handler makes of the body of an event",
 		Long: `decode reads bodies of events, from files or from standard input, and prints one JSON line for each sample, with
-the signals that listen to it, and one for each element that could not be understood, with the reason.
+the signals that listen to it, one for each notice (of an eviction, a machine's health, a rival), and one for each element
+that could not be understood, with the reason.
 
-Each file is one body; with --lines each line of it is one.`,
+Each file is one body; with --lines each line of it is one. What stands beside the body in the hub may matter: a
+CloudEvent in binary mode lies in the properties. --properties names a file that holds them as a JSON object, or as
+{"properties":{…},"system":{…}}; --property adds one.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pools, err := poolsOf(cmd.Context(), h, folder)
 			if err != nil {
 				return err
 			}
-			d := &decoding{out: json.NewEncoder(h.stdout), pools: pools, decoder: metric.NewDecoder(), lines: lines}
+			beside, err := propertiesOf(properties, single)
+			if err != nil {
+				return err
+			}
+			d := &decoding{out: json.NewEncoder(h.stdout), pools: pools, decoder: metric.NewDecoder(), properties: beside}
 			if len(args) == 0 {
 				args = []string{"-"}
 			}
 			for _, name := range args {
-				if err := d.file(name, cmd.InOrStdin()); err != nil {
+				if err := eachBody(name, cmd.InOrStdin(), lines, d.body); err != nil {
 					return err
 				}
 			}
-			fmt.Fprintf(h.stderr, "%d bodies: %d samples, %d of them with a signal that listens; %d rejections\n",
-				d.bodies, d.samples, d.heard, d.rejections)
+			fmt.Fprintf(h.stderr, "%d bodies: %d samples, %d of them with a signal that listens; %d notices; %d rejections\n",
+				d.bodies, d.samples, d.heard, d.notices, d.rejections)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&lines, "lines", false, "each line is a body of its own")
+	cmd.Flags().StringVar(&properties, "properties", "", "file of the events' properties")
+	cmd.Flags().StringArrayVar(&single, "property", nil, "one property, NAME=VALUE; may be given several times")
 	cmd.Flags().StringVar(&folder, "policies", "", "folder of the pools to match with, in place of what "+setPolicies+" names")
 	return cmd
 }
@@ -72,14 +78,15 @@ func poolsOf(ctx context.Context, h *hall, folder string) ([]scale.Pool, error) 
 
 // decoding prints what becomes of bodies and counts it.
 type decoding struct {
-	out                                *json.Encoder
-	pools                              []scale.Pool
-	decoder                            *metric.Decoder
-	lines                              bool
-	bodies, samples, heard, rejections int
+	out        *json.Encoder
+	pools      []scale.Pool
+	decoder    *metric.Decoder
+	properties metric.Properties
+
+	bodies, samples, heard, notices, rejections int
 }
 
-// sampleLine and rejectionLine are the lines that decode prints.
+// sampleLine, noticeLine and rejectionLine are the lines that decode prints.
 type sampleLine struct {
 	From       string             `json:"from"`
 	Element    int                `json:"element"`
@@ -94,6 +101,18 @@ type sampleLine struct {
 	Note       string             `json:"note,omitempty"`
 }
 
+type noticeLine struct {
+	From     string           `json:"from"`
+	Element  int              `json:"element"`
+	Notice   scale.NoticeKind `json:"notice"`
+	Resource string           `json:"resource"`
+	At       time.Time        `json:"at"`
+	Machines []string         `json:"machines,omitempty"`
+	State    string           `json:"state,omitempty"`
+	Over     bool             `json:"over,omitempty"`
+	By       string           `json:"by,omitempty"`
+}
+
 type rejectionLine struct {
 	From    string `json:"from"`
 	Element int    `json:"element"`
@@ -101,46 +120,17 @@ type rejectionLine struct {
 	Detail  string `json:"detail"`
 }
 
-func (d *decoding) file(name string, stdin io.Reader) error {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	if !d.lines {
-		body, err := io.ReadAll(in)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		return d.body(name, body)
-	}
-	s := bufio.NewScanner(in)
-	s.Buffer(nil, 32<<20)
-	for n := 1; s.Scan(); n++ {
-		if len(bytes.TrimSpace(s.Bytes())) == 0 {
-			continue
-		}
-		if err := d.body(fmt.Sprintf("%s:%d", name, n), s.Bytes()); err != nil {
-			return err
-		}
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
-	}
-	return nil
-}
-
 func (d *decoding) body(from string, body []byte) error {
 	d.bodies++
-	samples, rejected := d.decoder.Decode(body, scale.Source{})
+	samples, rejected := d.decoder.DecodeWith(body, d.properties, scale.Source{})
 	var errs []error
 	for i := range samples {
 		d.samples++
 		errs = append(errs, d.out.Encode(d.sample(from, &samples[i])))
+	}
+	for _, n := range d.decoder.Notices() {
+		d.notices++
+		errs = append(errs, d.out.Encode(noticeLine{from, n.Source.Element, n.Kind, n.Resource, n.At, n.Machines, n.State, n.Over, n.By}))
 	}
 	for _, r := range rejected {
 		d.rejections++

@@ -46,7 +46,7 @@ func TestDecodeSaysWhatBecomesOfEachElement(t *testing.T) {
 	if code != exitDone {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
-	if want := "1 bodies: 3 samples, 1 of them with a signal that listens; 1 rejections\n"; errs != want {
+	if want := "1 bodies: 3 samples, 1 of them with a signal that listens; 0 notices; 1 rejections\n"; errs != want {
 		t.Errorf("got %q, want %q", errs, want)
 	}
 	var lines []map[string]any

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -67,30 +62,6 @@ A body that the handler would not understand is refused before anything is sent,
 	cmd.Flags().BoolVar(&lines, "lines", false, "each line is an event of its own")
 	cmd.Flags().BoolVar(&force, "force", false, "send what the handler would not understand, too")
 	return cmd
-}
-
-func readBodies(name string, stdin io.Reader, lines bool) (bodies [][]byte, err error) {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	if !lines {
-		body, err := io.ReadAll(in)
-		return [][]byte{body}, err
-	}
-	s := bufio.NewScanner(in)
-	s.Buffer(nil, 32<<20)
-	for s.Scan() {
-		if len(bytes.TrimSpace(s.Bytes())) > 0 {
-			bodies = append(bodies, slices.Clone(s.Bytes()))
-		}
-	}
-	return bodies, s.Err()
 }
 
 // understood joins what the decoder would reject.

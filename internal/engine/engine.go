@@ -214,8 +214,10 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 		samples, rejected := decoder.DecodeWith(ev.Body, ev.Properties, ev.Source)
 		if len(rejected) > 0 {
 			report.DeadLetters++
+			beside := ev.Properties.Kept()
 			letters = append(letters, scale.DeadLetter{
 				Source: ev.Source, ReceivedAt: now, Rejections: append([]scale.Rejection(nil), rejected...), Body: ev.Body,
+				Application: beside.Application, System: beside.System,
 			})
 		}
 		for _, n := range decoder.Notices() {

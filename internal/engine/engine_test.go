@@ -409,6 +409,8 @@ func TestMalformedEventsAreKeptAndTheRestIsFolded(t *testing.T) {
 	w := newWorld(t, webPool("web"))
 	b := w.minutes("web", 2, 1, 3, 50)
 	b.Events[1].Body = []byte(`{"records":[{"metricName":`)
+	b.Events[1].Properties.Application = []byte(`{"content-type":"application/json","long":"` + strings.Repeat("x", 1<<20) + `"}`)
+	b.Events[1].Properties.System = []byte(`["no object"]`)
 	r := ingest(t, w.engine(), b)
 	if r.Folded != 2 || r.DeadLetters != 1 || r.Events != 3 {
 		t.Errorf("got %+v", r)
@@ -419,7 +421,8 @@ func TestMalformedEventsAreKeptAndTheRestIsFolded(t *testing.T) {
 	}
 	l := letters[0]
 	if l.Source.Hub != "ns/metrics" || l.Source.Partition != "2" || l.Source.Sequence != 2 ||
-		len(l.Rejections) == 0 || l.Rejections[0].Reason == "" || string(l.Body) != `{"records":[{"metricName":` {
+		len(l.Rejections) == 0 || l.Rejections[0].Reason == "" || string(l.Body) != `{"records":[{"metricName":` ||
+		string(l.Application) != `{"content-type":"application/json"}` || l.System != nil {
 		t.Errorf("got %+v", l)
 	}
 }

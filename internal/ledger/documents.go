@@ -263,6 +263,12 @@ func letterRow(l *scale.DeadLetter) (*row, error) {
 	r.integer("body_length", int64(len(l.Body)))
 	r.integer("body_kept", int64(len(body)))
 	r.binary("body", packed)
+	if len(l.Application) > 0 {
+		r.document("properties", l.Application)
+	}
+	if len(l.System) > 0 {
+		r.document("system", l.System)
+	}
 	return r, nil
 }
 
@@ -285,6 +291,7 @@ func (c cells) letter() (scale.DeadLetter, error) {
 	if err != nil {
 		return l, err
 	}
+	l.Application, l.System = c.document("properties"), c.document("system")
 	l.Body, err = inflate(packed, c.integer("body_kept"))
 	return l, err
 }

@@ -79,6 +79,8 @@ type letterLine struct {
 	Rejections []scale.Rejection `json:"rejections"`
 	Text       string            `json:"text,omitempty"`
 	Body       []byte            `json:"body,omitempty"`
+	Properties json.RawMessage   `json:"properties,omitempty"`
+	System     json.RawMessage   `json:"system,omitempty"`
 }
 
 var errReadOnly = errors.New("the ledger was opened for reading")
@@ -202,7 +204,7 @@ func (f *File) Keep(ctx context.Context, letters []scale.DeadLetter) error {
 	}
 	for i := range letters {
 		l := &letters[i]
-		line := letterLine{Source: l.Source, ReceivedAt: l.ReceivedAt, Rejections: fewer(l.Rejections)}
+		line := letterLine{Source: l.Source, ReceivedAt: l.ReceivedAt, Rejections: fewer(l.Rejections), Properties: l.Application, System: l.System}
 		// As much of the body as the table keeps: what is larger is nothing that a hub lets through.
 		if body := l.Body[:min(len(l.Body), maxBody)]; utf8.Valid(body) {
 			line.Text = string(body)
@@ -299,5 +301,7 @@ func (l *letterLine) letter() scale.DeadLetter {
 	if l.Body == nil {
 		l.Body = []byte(l.Text)
 	}
-	return scale.DeadLetter{Source: l.Source, ReceivedAt: l.ReceivedAt, Rejections: l.Rejections, Body: l.Body}
+	return scale.DeadLetter{
+		Source: l.Source, ReceivedAt: l.ReceivedAt, Rejections: l.Rejections, Body: l.Body, Application: l.Properties, System: l.System,
+	}
 }

@@ -105,6 +105,7 @@ func (m *Memory) Keep(ctx context.Context, letters []scale.DeadLetter) error {
 	for _, l := range letters {
 		l.Rejections = fewer(l.Rejections)
 		l.Body = slices.Clone(l.Body)
+		l.Application, l.System = slices.Clone(l.Application), slices.Clone(l.System)
 		partition, key := letterKeys(&l)
 		m.letters[partition+"/"+key] = l
 	}

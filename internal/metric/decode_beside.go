@@ -22,6 +22,41 @@ func PropertiesOf(application, system map[string]any) Properties {
 	return Properties{Application: jsonOf(application), System: jsonOf(system)}
 }
 
+// MaxProperties is how many bytes of each kind of properties a dead letter keeps.
+const MaxProperties = 8 << 10
+
+// Kept are the properties as a dead letter keeps them: those that together fit the bound, in their order. What is not an
+// object of JSON is nothing.
+func (p Properties) Kept() Properties {
+	return Properties{Application: fitting(p.Application), System: fitting(p.System)}
+}
+
+// fitting is an object without the members that do not fit.
+func fitting(raw []byte) []byte {
+	var s scan.Scanner
+	s.Reset(raw)
+	if s.Kind() != scan.Object {
+		return nil
+	}
+	kept := []byte{'{'}
+	for s.Object(); s.Field(); {
+		key, _ := json.Marshal(string(s.Key()))
+		s.Kind()
+		value := s.Raw()
+		if len(kept)+len(key)+len(value)+3 > MaxProperties {
+			continue
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(append(kept, key...), ':'), value...)
+	}
+	if s.Finish() != nil || len(kept) == 1 {
+		return nil
+	}
+	return append(kept, '}')
+}
+
 func jsonOf(values map[string]any) []byte {
 	plain := make(map[string]any, len(values))
 	for key, value := range values {

@@ -65,6 +65,9 @@ type DeadLetter struct {
 	ReceivedAt time.Time
 	Rejections []Rejection
 	Body       []byte
+	// Application and System are the properties that stood beside the body, as JSON objects; nil if there were none. What
+	// is long is left out of them.
+	Application, System []byte
 }
 
 // StoredWindow is the window of one pool for one source partition, as the ledger keeps it: the metric room alone knows

@@ -141,6 +141,8 @@ func letter(partition string, sequence int64, after int) scale.DeadLetter {
 		ReceivedAt: at.Add(time.Duration(after) * time.Millisecond),
 		Rejections: []scale.Rejection{{Element: 2, Reason: "bad_time", Detail: "T07: 45 'ü'"}},
 		Body:       fmt.Appendf(nil, "{\"n\":%d, broken\x00\xff", sequence),
+
+		Application: fmt.Appendf(nil, `{"content-encoding":"gzip","n":%d,"<":"ü"}`, sequence),
 	}
 }
 
