@@ -46,6 +46,7 @@ var commands = []func(*hall) *cobra.Command{
 	decodeCommand,
 	explainCommand,
 	importCommand,
+	reportCommand,
 	sendCommand,
 	freezeCommand,
 	pauseCommand,

@@ -64,6 +64,9 @@ func run(ctx context.Context, f flags) error {
 	if err := sum.journal(ctx, s.dir); err != nil {
 		return err
 	}
+	if err := s.draw(ctx); err != nil {
+		return err
+	}
 	fmt.Println()
 	sum.print(os.Stdout, f.out, time.Since(begun))
 	return sum.verdict()

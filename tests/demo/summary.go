@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -71,6 +73,16 @@ func (s *summary) journal(ctx context.Context, dir string) error {
 	return err
 }
 
+// draw lets the program draw the journal of the day.
+func (s *stage) draw(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "bin", "trimtab"), "report", "--out", filepath.Join(s.dir, "report.html"))
+	cmd.Env = append(os.Environ(), "TRIMTAB_LEDGER=file:"+filepath.Join(s.dir, "ledger"))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("draw the day: %w: %s", err, out)
+	}
+	return nil
+}
+
 // lost counts what was handed over and is nowhere: events that no answer speaks of, samples of which nobody knows what
 // became, malformed events that are not among the dead letters.
 func (s *summary) lost() int {
@@ -85,6 +97,7 @@ func (s *summary) print(w io.Writer, out string, took time.Duration) {
 	fmt.Fprintf(w, "%d PATCHes reached Azure Resource Manager's stand-in. Outcomes: %s.\n", s.patches, outcomes(s.results))
 	fmt.Fprintf(w, "The journal is %s, the handler's log %s.\n",
 		filepath.Join(out, "ledger", "journal.jsonl"), filepath.Join(out, "handler.log"))
+	fmt.Fprintf(w, "Look at the day:  %s (opens offline, in any browser)\n", filepath.Join(out, "report.html"))
 	fmt.Fprintf(w, "Ask it why:  TRIMTAB_LEDGER=file:%s bin/trimtab explain web --at %s\n",
 		filepath.Join(out, "ledger"), s.origin.Add(9*time.Hour).Format(time.RFC3339))
 	fmt.Fprintf(w, "It took %.0f seconds.\n", took.Seconds())

@@ -110,12 +110,12 @@ const draw = (() => {
     const has = (c) => c && c.length;
     const spot = col(r.spot), regular = col(r.regular);
     const whole = regular.map((v, i) => (v == null ? null : v + (spot[i] || 0)));
-    chart(place, `${r.policy}: demand and capacity`, "instances", [
+    chart(place, `${r.policy}: ${has(r.demand) ? "demand and capacity" : "capacity"}`, "instances", [
       line("capacity (Spot on top)", colour("spot"), { fill: faded(colour("spot"), 45), paths: steps(), value: figure(0) }),
       line("regular", colour("regular"), { fill: faded(colour("regular"), 55), paths: steps(), value: figure(0) }),
-      line("demand", colour("demand"), { width: 1.5, value: figure(1) }),
+      ...(has(r.demand) ? [line("demand", colour("demand"), { value: figure(1) })] : []),
       ...(has(r.wanted) ? [line("wanted", colour("wanted"), { dash: [4, 3], width: 1.2, paths: steps(), value: figure(0) })] : []),
-    ], [r.at, whole, regular, col(r.demand), ...(has(r.wanted) ? [r.wanted] : [])],
+    ], [r.at, whole, regular, ...(has(r.demand) ? [r.demand] : []), ...(has(r.wanted) ? [r.wanted] : [])],
     { height: 250, plugins: [marks(r, handlers.hover, handlers.pick)] });
     if (has(r.unmet)) {
       chart(place, "Unmet demand", "instances", [line("unmet", colour("unmet"), { fill: faded(colour("unmet"), 40), value: figure(2) })],

@@ -61,6 +61,17 @@
     if (none) select.append(element("option", none, { value: "" }));
     for (const v of values) select.append(element("option", v, { value: v }));
   }
+  // offer lists the policies that ran on the chosen trace, and keeps those that were chosen where they did.
+  function offer() {
+    const there = unique(runs.filter((r) => r.trace === $("trace").value).map((r) => r.policy));
+    for (const [select, none] of [[$("first")], [$("second"), "nothing"]]) {
+      const was = select.value;
+      select.replaceChildren();
+      fill(select, there, none);
+      if (there.includes(was)) select.value = was;
+      select.parentElement.hidden = there.length < 2;
+    }
+  }
   function choose() {
     const of = (p) => runs.find((r) => r.trace === $("trace").value && r.policy === p);
     chosen = [of($("first").value) || runs.find((r) => r.trace === $("trace").value), of($("second").value)].filter(Boolean);
@@ -152,7 +163,10 @@
     const r = runs[run], d = r && (r.decisions || [])[n];
     if (!d) return;
     if (!chosen.includes(r)) {
-      $("trace").value = r.trace; $("first").value = r.policy; $("second").value = "";
+      $("trace").value = r.trace;
+      offer();
+      $("first").value = r.policy;
+      $("second").value = "";
       choose();
     }
     let row = document.getElementById(id(r, d));
@@ -196,9 +210,9 @@
   document.documentElement.dataset.theme = theme;
   verdictTable();
   fill($("trace"), unique(runs.map((r) => r.trace)));
-  fill($("first"), unique(runs.map((r) => r.policy)));
-  fill($("second"), unique(runs.map((r) => r.policy)), "nothing");
-  for (const s of ["trace", "first", "second"]) $(s).onchange = choose;
+  offer();
+  for (const s of ["first", "second"]) $(s).onchange = choose;
+  $("trace").onchange = () => { offer(); choose(); };
   $("whole").onclick = () => { if (chosen.length) draw.whole(chosen[0].at[0], chosen[0].at[chosen[0].at.length - 1]); };
   choose();
   reveal();
