@@ -51,7 +51,16 @@ A body that the handler would not understand is refused before anything is sent,
 			if err != nil {
 				return err
 			}
-			sent, err := hub.Send(cmd.Context(), options, bodies)
+			sender, err := hub.NewSender(options)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = sender.Close(cmd.Context()) }()
+			events := make([]hub.Outgoing, len(bodies))
+			for i, body := range bodies {
+				events[i] = hub.Outgoing{Body: body, ContentType: "application/json"}
+			}
+			sent, err := sender.Send(cmd.Context(), events)
 			if err != nil {
 				return fmt.Errorf("%d of %d events sent: %w", sent, len(bodies), err)
 			}

@@ -68,6 +68,7 @@ var guests = []struct {
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"handler"}, nil, "credentials are made in one place and handed on"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azcore/...", []string{"internal/vmss", "internal/ledger", "internal/hub", "handler"}, nil, "the Azure clients' common ground belongs where an Azure client is"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/messaging/azeventhubs/...", []string{"internal/hub"}, nil, "only hub speaks to a broker; by the doors events come from the host"},
+	{"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/...", []string{"internal/hub"}, nil, "the checkpoints of a hub are blobs; nothing else here is"},
 	{"go.opentelemetry.io/proto/otlp/...", []string{"internal/metric"}, nil, "OpenTelemetry's own messages are what its metrics are read with"},
 	{"google.golang.org/protobuf/...", []string{"internal/metric"}, nil, "OpenTelemetry's messages are protobuf; nothing else here is"},
 	{"github.com/klauspost/compress/...", []string{"internal/metric"}, nil, "bodies may come in Zstandard, which the standard library does not read"},

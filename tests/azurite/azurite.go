@@ -1,5 +1,6 @@
-// Package azurite runs Azurite's table service, the storage emulator, for tests and demonstrations. Every server is a
-// process of its own on a free loopback port, keeps its data in memory, and never outlives the process that started it.
+// Package azurite runs the services of Azurite, the storage emulator, for tests and demonstrations. Every server is one
+// service in a process of its own on a free loopback port, keeps its data in memory, and never outlives the process that
+// started it.
 package azurite
 
 import (
@@ -28,7 +29,7 @@ const startWithin = time.Minute
 
 // Server is a running emulator.
 type Server struct {
-	// Endpoint is the table service's URL, the account's path included.
+	// Endpoint is the service's URL, the account's path included.
 	Endpoint string
 	// ConnectionString is the long form, which the SDK for Go needs (facts: rig B).
 	ConnectionString string
@@ -42,10 +43,15 @@ type Server struct {
 	stop    sync.Once
 }
 
-// Start runs a server that ends with the test. It installs the emulator first where `npm ci` has not.
-func Start(t testing.TB) *Server {
+// Start runs a table service that ends with the test. It installs the emulator first where `npm ci` has not.
+func Start(t testing.TB) *Server { return start(t, Run) }
+
+// StartBlobs runs a blob service that ends with the test.
+func StartBlobs(t testing.TB) *Server { return start(t, RunBlobs) }
+
+func start(t testing.TB, run func(context.Context) (*Server, error)) *Server {
 	t.Helper()
-	s, err := Run(t.Context())
+	s, err := run(t.Context())
 	if err != nil {
 		t.Fatalf("azurite: %v", err)
 	}
@@ -53,8 +59,13 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Run starts a server; ctx bounds the start only. The caller stops it.
-func Run(ctx context.Context) (*Server, error) {
+// Run starts a table service; ctx bounds the start only. The caller stops it.
+func Run(ctx context.Context) (*Server, error) { return run(ctx, "table", "TableEndpoint") }
+
+// RunBlobs starts a blob service; ctx bounds the start only. The caller stops it.
+func RunBlobs(ctx context.Context) (*Server, error) { return run(ctx, "blob", "BlobEndpoint") }
+
+func run(ctx context.Context, service, endpoint string) (*Server, error) {
 	tests, err := folder()
 	if err != nil {
 		return nil, err
@@ -69,9 +80,9 @@ func Run(ctx context.Context) (*Server, error) {
 	s := &Server{folder: work, exited: make(chan struct{})}
 	// The API version check would refuse an SDK newer than the emulator (facts: events 5.3).
 	s.process = exec.Command("node", "-r", filepath.Join(tests, "azurite", "leash.js"),
-		filepath.Join(tests, "node_modules", "azurite", "dist", "src", "table", "main.js"),
+		filepath.Join(tests, "node_modules", "azurite", "dist", "src", service, "main.js"),
 		"--inMemoryPersistence", "--disableTelemetry", "--silent", "--skipApiVersionCheck",
-		"--tableHost", "127.0.0.1", "--tablePort", "0")
+		"--"+service+"Host", "127.0.0.1", "--"+service+"Port", "0")
 	s.process.Dir = work
 	if err := s.start(ctx); err != nil {
 		_ = os.RemoveAll(work)
@@ -79,7 +90,7 @@ func Run(ctx context.Context) (*Server, error) {
 	}
 	s.Endpoint = fmt.Sprintf("http://127.0.0.1:%d/%s", s.Port, Account)
 	s.ConnectionString = "DefaultEndpointsProtocol=http;AccountName=" + Account + ";AccountKey=" + Key +
-		";TableEndpoint=" + s.Endpoint + ";"
+		";" + endpoint + "=" + s.Endpoint + ";"
 	return s, nil
 }
 

@@ -30,3 +30,15 @@ func TestServerAnswersUntilItIsStopped(t *testing.T) {
 		t.Error("a stopped server still accepts connections")
 	}
 }
+
+func TestTheBlobServiceAnswersToo(t *testing.T) {
+	s := azurite.StartBlobs(t)
+	reply, err := http.Get(s.Endpoint + "?comp=list")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reply.Body.Close()
+	if reply.StatusCode != http.StatusForbidden {
+		t.Errorf("a request without a key: status %d, want %d", reply.StatusCode, http.StatusForbidden)
+	}
+}
