@@ -25,6 +25,7 @@ func (e *Engine) view(v *visit) *scale.View {
 		view.Memory.InFlight, view.Memory.InFlightSince = &to, c.Intent.StartedAt
 	}
 	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(c, v.now, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
+	v.lookAhead(view)
 	if len(p.Schedules) > 0 {
 		view.Schedules = make(map[string]scale.ScheduleView, len(p.Schedules))
 		for _, s := range p.Schedules {

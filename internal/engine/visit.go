@@ -38,6 +38,7 @@ type visit struct {
 	stored  scale.Stored
 	control scale.Control
 	windows []*metric.Window
+	loads   loads
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
 	mine    *scale.StoredWindow
 	counts  Counts
@@ -118,6 +119,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	v.now, v.stored, v.control = e.now(), stored, stored.Control
 	v.control.Version = scale.ControlVersion
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
+	v.loads = loads{}
 	v.outcome, v.fresh, v.moved, v.unread, v.note = nil, false, false, false, ""
 	v.noticed, v.cause = NoticeCounts{}, ""
 	rewind(&v.control, v.now, e.Lease)
@@ -125,6 +127,10 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	var own *metric.Window
 	version := ""
 	for _, s := range stored.Windows {
+		if s.Source == scale.HistorySource {
+			v.loads = readLoads(&s)
+			continue
+		}
 		w, err := metric.ParseWindow(s.Data)
 		if err != nil {
 			return fmt.Errorf("window of %s: %w", s.Source, err)
@@ -275,6 +281,9 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		case scale.Remix:
 			m.RemixedAt = v.now
 		}
+	}
+	if row := v.record(); row != nil {
+		out.Windows = append(out.Windows, *row)
 	}
 	out.Control, out.ControlVersion = &c, v.stored.ControlVersion
 	return out

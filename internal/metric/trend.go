@@ -23,6 +23,19 @@ type Bucket struct {
 // StartsAt is the start of the bucket.
 func (b Bucket) StartsAt() time.Time { return time.UnixMicro(b.start).UTC() }
 
+// Buckets are the measured buckets of one signal's window, oldest first, as [View] takes them; hint is the signal's place
+// among the pool's.
+func Buckets(
+	sig *scale.Signal, hint int, windows []*Window, now time.Time, instances func(time.Time) (int, bool),
+) []Bucket {
+	m := merger{keeps: true}
+	m.gather(sig, hint, windows, now)
+	if len(m.heads) > 0 {
+		m.sum(now, instances)
+	}
+	return m.series
+}
+
 // named is the statistic of a tally that an aggregation names.
 func (t *tally) named(a scale.Aggregation) (float64, bool) {
 	switch a {

@@ -144,6 +144,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 			o.wrong("signals", "%s", problem)
 		}
 	}
+	o.checkForecasts(p.Signals, p.Rails.WarmUpSeconds)
 	p.Schedules = o.schedules()
 	return p, true
 }

@@ -44,7 +44,8 @@ func sortedNames(m map[string]fields) []string {
 
 func (o fields) signals(scaleSet string) []scale.Signal {
 	all := o.named("signals", maxSignals, "resource", "metric", "dimensions", "aggregation", "unit", "window_seconds",
-		"bucket_seconds", "stale_after_seconds", "min_coverage_percent", "trend", "recent_buckets")
+		"bucket_seconds", "stale_after_seconds", "min_coverage_percent", "trend", "recent_buckets",
+		"forecast")
 	var signals []scale.Signal
 	for _, name := range sortedNames(all) {
 		signals = append(signals, all[name].signal(name, scaleSet))
@@ -72,6 +73,7 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		MinCoverage: o.whole("min_coverage_percent", 0, 100, defaultMinCoverage),
 		Trend:       o.flag("trend"),
 		Recent:      o.whole("recent_buckets", 0, maxRecent, 0),
+		Forecast:    o.forecast(),
 	}
 	switch {
 	case window == 0 || bucket == 0:
@@ -83,6 +85,9 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		o.wrong("recent_buckets", "%d are more than the window has, which is %d", s.Recent, window/bucket)
 	case s.Trend && window/bucket < minTrend:
 		o.wrong("trend", "needs a window of at least %d buckets, and this one has %d", minTrend, window/bucket)
+	}
+	if s.Forecast != nil && bucket > 0 && window/bucket < forecastBuckets {
+		o.wrong("forecast", "needs a window of at least %d buckets, and this one has %d", forecastBuckets, window/bucket)
 	}
 	if d, ok := o.sub("dimensions"); ok && len(d.at.keys) > 0 {
 		s.Dimensions = make(map[string]string, len(d.at.keys))

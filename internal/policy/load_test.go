@@ -31,6 +31,23 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 			over: pool(`"limits": {"min": 1, "max": 2},` + "\n" + `"cool_down": {}`),
 			want: []string{`pools/probe/data.json:4: data.pools.probe.pool: unknown field "cool_down"; did you mean cooldown?`},
 		},
+		"facts on request that a definition cannot have": {
+			over: pool(`"limits": {"min": 1, "max": 2}, "warm_up_seconds": 300, "signals": {` + "\n" +
+				`"a": {"metric": "m", "trend": 1, "recent_buckets": 6},` + "\n" +
+				`"b": {"metric": "m", "window_seconds": 120, "trend": true},` + "\n" +
+				`"c": {"metric": "m", "forecast": {"season": "month", "slot_seconds": 1000, "leed_seconds": 60}},` + "\n" +
+				`"d": {"metric": "m", "window_seconds": 120, "forecast": {"lead_seconds": 240}}}`),
+			want: []string{
+				`pools/probe/data.json:3: data.pools.probe.pool.signals: signal d: forecast.lead_seconds is 240, and an instance takes 300 (warm_up_seconds) until it serves: look ahead at least as far`,
+				`pools/probe/data.json:4: data.pools.probe.pool.signals.a.recent_buckets: 6 are more than the window has, which is 5`,
+				`pools/probe/data.json:4: data.pools.probe.pool.signals.a.trend: true or false, not a number`,
+				`pools/probe/data.json:5: data.pools.probe.pool.signals.b.trend: needs a window of at least 3 buckets, and this one has 2`,
+				`pools/probe/data.json:6: data.pools.probe.pool.signals.c.forecast.season: "month" is not one of the choices; there are day, week`,
+				`pools/probe/data.json:6: data.pools.probe.pool.signals.c.forecast.slot_seconds: 1000 is no part of an hour: 900, 1200, 1800 or 3600`,
+				`pools/probe/data.json:6: data.pools.probe.pool.signals.c.forecast: unknown field "leed_seconds"; did you mean lead_seconds?`,
+				`pools/probe/data.json:7: data.pools.probe.pool.signals.d.forecast: needs a window of at least 4 buckets, and this one has 2`,
+			},
+		},
 		"unknown fields deep down, and all at once": {
 			over: pool(`"limits": {"min": 1, "maximum": 2},` + "\n" + `"signals": {"cpu": {"metrics": "Percentage CPU", "window_seconds": "5m"}},` + "\n" +
 				`"schedules": {"x": {"days": "Mo-Fr", "from": "7:30", "to": "25:00", "zone": "Berlin"}}`),

@@ -1,5 +1,9 @@
 package scale
 
+// HistorySource is the name under which a pool's history of loads lies beside its windows: no partition has it, for theirs
+// are "namespace/hub/partition".
+const HistorySource = "history"
+
 // Stored is what the ledger holds for a pool, read in one call.
 type Stored struct {
 	Control Control
