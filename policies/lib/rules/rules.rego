@@ -17,7 +17,7 @@ package lib.rules
 #   number in the signal's unit); one of by (instances), percent (of the fleet; it drops its fraction but moves at least
 #   one) and exact (a count). With divide the value is divided by the instances there are, with parts by that number.
 #   spread says that fewer instances would each show more of it, as an average of the fleet does: a shrink then asks
-#   what they would show.
+#   what they would show. A fleet outside min and max is first brought back, and no rule is asked until it is.
 # scope: document
 reasons(profile) := [_fault("profile", detail)] if {
 	detail := _wrong(profile)
@@ -58,6 +58,7 @@ _growth(profile, i, rule) := {
 	"instances": max([_current, _moved(rule, _current, 1)]),
 	"numbers": _numbers(rule, value),
 } if {
+	_current >= profile.min
 	name := _name("grow", i, rule)
 	value := _value(rule.signal)
 	_holds(rule, value, _current)
@@ -78,6 +79,7 @@ _shrink(profile, i, rule) := {
 	"instances": instances,
 	"numbers": object.union(_numbers(rule, value), {"least": least, "target": target}),
 } if {
+	_current <= profile.max
 	value := _value(rule.signal)
 	_holds(rule, value, _current)
 	target := max([profile.min, _moved(rule, _current, -1)])

@@ -31,6 +31,8 @@ test_profile_wants[note] if {
 		"one less below it": {"n": 5, "cpu": 29.999, "want": 4},
 		"no less than its min": {"n": 1, "cpu": 0, "want": 1},
 		"its min below it": {"n": 0, "cpu": 50, "want": 1},
+		"its min alone below it, whatever the load": {"n": 0, "cpu": 90, "want": 1},
+		"what there is above its max, whatever the load": {"n": 50, "cpu": 10, "want": 50},
 	}
 	_wanted(_cpu) == tc.want with input as _fleet(tc.n, {"cpu": tc.cpu})
 }
