@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
@@ -16,39 +22,193 @@ import (
 	"trimtab/policies"
 )
 
-// BenchmarkDecision is one decision of the worked web pool.
+// The worked web pool as it is measured: four signals of thirty buckets each, a floor by schedule, and a split.
+const (
+	workedPolicy = `package pools.web
+
+import data.lib.mix
+import data.lib.scale
+import data.lib.schedule
+
+want contains scale.track("cpu", {"target": input.settings.cpu_percent, "tolerance": 0.1})
+
+want contains scale.track("requests", {"target": input.settings.requests_per_instance})
+
+want contains scale.track("memory", {"target": input.settings.memory_percent})
+
+want contains scale.track("connections", {"target": input.settings.connections_per_instance, "tolerance": 0.2})
+
+want contains schedule.at_least("office_hours", input.settings.office_instances)
+
+blend := mix.split({"base": 2, "regular_percent": 25})
+`
+	workedPool = `{"pool": {
+  "scale_set": "/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/web",
+  "orchestration": "flexible",
+  "limits": {"min": 3, "max": 60, "default": 6},
+  "signals": {
+    "cpu": {"metric": "Percentage CPU", "unit": "percent", "window_seconds": 1800, "bucket_seconds": 60},
+    "requests": {"metric": "Requests Per Second", "unit": "requests/s", "window_seconds": 1800, "bucket_seconds": 60},
+    "memory": {"metric": "Memory Percentage", "unit": "percent", "window_seconds": 1800, "bucket_seconds": 60},
+    "connections": {"metric": "Open Connections", "unit": "connections", "window_seconds": 1800, "bucket_seconds": 60}
+  },
+  "schedules": {"office_hours": {"days": "Mon-Fri", "from": "07:30", "to": "19:00", "zone": "Europe/Berlin"}},
+  "labels": {"owner": "shop-team", "tier": "web"},
+  "settings": {
+    "cpu_percent": 60, "requests_per_instance": 120, "memory_percent": 70, "connections_per_instance": 400,
+    "office_instances": 6
+  }
+}}`
+)
+
+// touches is how many views the benchmarks walk through: each differs from the one before in its instant and in all its
+// signals, so that every decision is one about a pool that was touched. What has not moved is not decided at all
+// (BenchmarkUntouched).
+const touches = 16
+
+func worked(t testing.TB) (fs.FS, *policy.Bundle, []*scale.View) {
+	t.Helper()
+	files := with(t, map[string]string{"pools/web/web.rego": workedPolicy, "pools/web/data.json": workedPool})
+	bundle, err := policy.Load(context.Background(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := make([]*scale.View, touches)
+	for i := range views {
+		v := viewOf(poolNamed(t, bundle, "web"))
+		v.Now = v.Now.Add(time.Duration(i) * time.Second)
+		for j, name := range []string{"cpu", "requests", "memory", "connections"} {
+			s := signal(scale.Milli(400_000+1_000*i+7*j), 5)
+			s.Buckets, s.Expected = 30, 30
+			v.Signals[name] = s
+		}
+		views[i] = v
+	}
+	return files, bundle, views
+}
+
+// BenchmarkDecision is one decision of the worked web pool when its inputs have moved.
 func BenchmarkDecision(b *testing.B) {
-	bundle := shipped(b)
-	view := viewOf(poolNamed(b, bundle, "web"))
+	_, bundle, views := worked(b)
 	ctx := context.Background()
 	b.ReportAllocs()
-	for b.Loop() {
-		if p := bundle.Propose(ctx, view); p.Instances != 7 {
+	for i := 0; b.Loop(); i++ {
+		if p := bundle.Propose(ctx, views[i%touches]); p.Instances != 7 {
 			b.Fatalf("%+v", p)
 		}
 	}
 }
 
-// BenchmarkEmbedding is the same policy on the same view in the obvious embedding: the document as a map through
-// EvalInput, default options, the result as a map.
+// BenchmarkEmbedding is the same policy on the same views in the obvious embedding: a prepared query, the whole view
+// with its buckets as a map through EvalInput, default options, the result as a map. The maps are made beforehand: a
+// program that embeds OPA may have them at hand.
 func BenchmarkEmbedding(b *testing.B) {
-	query := embedding(b)
-	bundle := shipped(b)
-	view := viewOf(poolNamed(b, bundle, "web"))
+	files, _, views := worked(b)
+	query := embedding(b, files)
+	documents := make([]map[string]any, len(views))
+	for i, v := range views {
+		documents[i] = withBuckets(v)
+	}
 	ctx := context.Background()
 	b.ReportAllocs()
-	for b.Loop() {
-		results, err := query.Eval(ctx, rego.EvalInput(document(view)))
+	for i := 0; b.Loop(); i++ {
+		results, err := query.Eval(ctx, rego.EvalInput(documents[i%touches]))
 		if err != nil || wanted(results) != 7 {
 			b.Fatal(results, err)
 		}
 	}
 }
 
+// BenchmarkServer is the same policy on the same views, asked of OPA's own server on loopback over one connection that is
+// kept open. It runs where TRIMTAB_BENCH_OPA names the opa program, as `make bench` does.
+func BenchmarkServer(b *testing.B) {
+	program := os.Getenv("TRIMTAB_BENCH_OPA")
+	if program == "" {
+		b.Skip("TRIMTAB_BENCH_OPA names no opa program; make bench builds one")
+	}
+	files, _, views := worked(b)
+	url := startOPA(b, program, files) + "/v1/data/main/proposal"
+	documents := make([]map[string]any, len(views))
+	for i, v := range views {
+		documents[i] = map[string]any{"input": withBuckets(v)}
+	}
+	for i := 0; b.Loop(); i++ {
+		body, err := json.Marshal(documents[i%touches])
+		if err != nil {
+			b.Fatal(err)
+		}
+		response, err := http.Post(url, "application/json", bytes.NewReader(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		var answer struct {
+			Result struct {
+				Want []struct{ Instances int }
+			}
+		}
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		if errors.Join(err, response.Body.Close()) != nil || len(answer.Result.Want) != 5 {
+			b.Fatal(err, answer)
+		}
+	}
+}
+
+// startOPA serves a tree until the benchmark ends, and answers the server's address.
+func startOPA(b *testing.B, program string, files fs.FS) string {
+	b.Helper()
+	dir := b.TempDir()
+	if err := os.CopyFS(dir, files); err != nil {
+		b.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		b.Fatal(err)
+	}
+	server := exec.Command(program, "run", "--server", "--addr", address, "--log-level", "error", "--disable-telemetry", ".")
+	server.Dir = dir
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		response, err := http.Get("http://" + address + "/health")
+		if err == nil {
+			_ = response.Body.Close()
+			return "http://" + address
+		}
+		if time.Now().After(end) {
+			b.Fatalf("opa does not answer: %v", err)
+		}
+	}
+}
+
+// withBuckets is the document of a view with thirty buckets for each signal: a bucket is its instant, the mean and the
+// number of samples.
+func withBuckets(v *scale.View) map[string]any {
+	d := document(v)
+	for name, s := range v.Signals {
+		buckets := make([]any, 30)
+		for i := range buckets {
+			buckets[i] = map[string]any{
+				"at": v.Now.Unix() - int64(60*i), "average_milli": int64(s.Average) + int64(i), "count": 5,
+			}
+		}
+		d["signals"].(map[string]any)[name].(map[string]any)["recent"] = buckets
+	}
+	return d
+}
+
 // BenchmarkPlainGo is the same arithmetic in Go, reasons and blend included.
 func BenchmarkPlainGo(b *testing.B) {
-	bundle := shipped(b)
-	view := viewOf(poolNamed(b, bundle, "web"))
+	_, _, views := worked(b)
+	view := views[0]
 	var settings webSettings
 	if err := json.Unmarshal(view.Settings, &settings); err != nil {
 		b.Fatal(err)
@@ -77,16 +237,16 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-func embedding(t testing.TB) rego.PreparedEvalQuery {
+func embedding(t testing.TB, files fs.FS) rego.PreparedEvalQuery {
 	t.Helper()
 	options := []func(*rego.Rego){
 		rego.Query("data.main.proposal"), rego.Store(inmem.NewFromObject(map[string]any{})),
 	}
-	err := fs.WalkDir(policies.FS, ".", func(p string, e fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, ".", func(p string, e fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(p, ".rego") || strings.HasSuffix(p, "_test.rego") {
 			return err
 		}
-		src, err := fs.ReadFile(policies.FS, p)
+		src, err := fs.ReadFile(files, p)
 		options = append(options, rego.Module(p, string(src)))
 		return err
 	})
@@ -226,12 +386,16 @@ type webSettings struct {
 	CPU      int64 `json:"cpu_percent"`
 	Requests int64 `json:"requests_per_instance"`
 	Office   int   `json:"office_instances"`
+	Memory   int64 `json:"memory_percent"`
+	Open     int64 `json:"connections_per_instance"`
 }
 
 func plain(v *scale.View, s webSettings) scale.Proposal {
 	p := scale.Proposal{Reasons: []scale.Reason{
 		plainTrack(v, "cpu", s.CPU*1000, 100, 100),
 		plainTrack(v, "requests", s.Requests*1000, 100, 100),
+		plainTrack(v, "memory", s.Memory*1000, 100, 100),
+		plainTrack(v, "connections", s.Open*1000, 200, 200),
 	}}
 	office := scale.Reason{Code: "schedule", Name: "office_hours", State: scale.ReasonIdle}
 	if v.Schedules["office_hours"].Active {

@@ -7,7 +7,23 @@ import (
 )
 
 // Input is the document that a view's policy sees.
-func (b *Bundle) Input(v *scale.View) (ast.Value, error) { return b.terms.input(v) }
+func (b *Bundle) Input(v *scale.View) (ast.Value, error) {
+	input, _, err := b.terms.input(v)
+	return input, err
+}
 
 // Capabilities are the built-in functions that policies have.
 func Capabilities() *ast.Capabilities { return capabilities() }
+
+// Steady reports whether the answers of a rule are kept.
+func (b *Bundle) Steady(path ...string) bool {
+	key := "data"
+	for _, p := range path {
+		key += "\x00" + p
+	}
+	steady, known := b.steady[key]
+	if !known {
+		panic("no rule " + key)
+	}
+	return steady
+}

@@ -42,6 +42,7 @@ type terms struct {
 type poolTerms struct {
 	definition             scale.Pool
 	head, limits, settings *ast.Term
+	steady                 *steadyOf
 }
 
 func readyTerms(pools []scale.Pool) (terms, error) {
@@ -49,8 +50,10 @@ func readyTerms(pools []scale.Pool) (terms, error) {
 	for _, s := range []scale.SignalState{scale.SignalFresh, scale.SignalPartial, scale.SignalStale, scale.SignalMissing} {
 		t.names[string(s)] = ast.StringTerm(string(s))
 	}
-	// Pools that share their settings share the term.
+	// Pools that share their settings share the term, and what is kept of a policy with them.
 	settings := map[string]*ast.Term{}
+	type numbers struct{ policy, settings string }
+	steady := map[numbers]*steadyOf{}
 	for _, p := range pools {
 		s, ok := settings[string(p.Settings)]
 		if !ok {
@@ -60,8 +63,12 @@ func readyTerms(pools []scale.Pool) (terms, error) {
 			}
 			settings[string(p.Settings)] = s
 		}
+		with := numbers{p.Policy, string(p.Settings)}
+		if steady[with] == nil {
+			steady[with] = &steadyOf{pool: p}
+		}
 		t.pools[p.Name] = poolTerms{
-			definition: p, head: headTerm(p.Name, p.Policy, p.Mode, p.Labels), limits: limitsTerm(p.Rails.Limits), settings: s,
+			steady: steady[with], definition: p, head: headTerm(p.Name, p.Policy, p.Mode, p.Labels), limits: limitsTerm(p.Rails.Limits), settings: s,
 		}
 		for _, s := range p.Signals {
 			t.names[s.Name], t.names[s.Unit] = ast.StringTerm(s.Name), ast.StringTerm(s.Unit)
@@ -81,8 +88,9 @@ func (t terms) name(s string) *ast.Term {
 }
 
 // input is the document that a policy sees. It is built by hand, of whole numbers and ready parts: conversion would
-// cost more than the decision (facts: opa 3.2).
-func (t terms) input(v *scale.View) (ast.Value, error) {
+// cost more than the decision (facts: opa 3.2). With it comes what is kept for its policy and settings; nil if they are
+// of another time.
+func (t terms) input(v *scale.View) (ast.Value, *steadyOf, error) {
 	ready, ok := t.pools[v.Pool]
 	same := ok && ready.definition.Policy == v.Policy && ready.definition.Mode == v.Mode
 	if !same || !maps.Equal(ready.definition.Labels, v.Labels) {
@@ -93,9 +101,13 @@ func (t terms) input(v *scale.View) (ast.Value, error) {
 	}
 	if !ok || !bytes.Equal(ready.definition.Settings, v.Settings) {
 		var err error
+		ready.steady = nil
 		if ready.settings, err = settingsTerm(v.Settings); err != nil {
-			return nil, fmt.Errorf("view of %s: %w", v.Pool, err)
+			return nil, nil, fmt.Errorf("view of %s: %w", v.Pool, err)
 		}
+	}
+	if ok && ready.definition.Policy != v.Policy {
+		ready.steady = nil
 	}
 	return ast.NewObject(
 		ast.Item(keyVersion, version),
@@ -108,7 +120,7 @@ func (t terms) input(v *scale.View) (ast.Value, error) {
 		ast.Item(keySignals, t.signals(v.Signals)),
 		ast.Item(keySchedules, t.schedules(v.Schedules, v.Now)),
 		ast.Item(keySettings, ready.settings),
-	), nil
+	), ready.steady, nil
 }
 
 func headTerm(name, policy string, mode scale.Mode, labels map[string]string) *ast.Term {

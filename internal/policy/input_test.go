@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 
 	"trimtab/internal/scale"
+	"trimtab/policies"
 )
 
 // views are the shapes that a view can have.
@@ -160,7 +161,7 @@ func TestTheShippedDefinitionsKeepTheirSchema(t *testing.T) {
 // answers are what the entry point gives for an input, and for the same with a policy that does not exist.
 func answers(t *testing.T, input any) []any {
 	t.Helper()
-	query := embedding(t)
+	query := embedding(t, policies.FS)
 	var all []any
 	for _, name := range []string{"", "nobody"} {
 		if name != "" {

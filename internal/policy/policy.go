@@ -14,9 +14,6 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
-	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"trimtab/internal/scale"
 )
@@ -27,13 +24,12 @@ type Bundle struct {
 	Pools []scale.Pool
 
 	revision string
-	// short and long are the prepared questions.
-	short, long rego.PreparedEvalQuery
-	// fixed are the options that are the same for every evaluation.
-	fixed []rego.EvalOption
+	asked    asked
 	// policies are the packages below data.pools that give want.
 	policies map[string]shape
 	terms    terms
+	// steady are the rules whose answers are kept.
+	steady map[string]bool
 }
 
 // Revision is the digest of every file that takes part in a decision.
@@ -94,37 +90,15 @@ func Load(ctx context.Context, files fs.FS) (*Bundle, error) {
 			return nil, rest.err()
 		}
 	}
-	b := &Bundle{revision: tree.revision, policies: shapes(modules)}
+	b := &Bundle{revision: tree.revision, policies: shapes(modules), steady: steadyRules(compiler)}
 	for _, p := range pools {
 		b.Pools = append(b.Pools, p.Pool)
 	}
-	if err := b.prepare(ctx, compiler, data); err != nil {
+	if b.asked, err = prepare(ctx, compiler, data, b.policies, isOurMain(tree.sources)); err == nil {
+		b.terms, err = readyTerms(b.Pools)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("prepare policies: %w", err)
 	}
 	return b, nil
 }
-
-// prepare readies the questions and everything else that decisions share.
-func (b *Bundle) prepare(ctx context.Context, c *ast.Compiler, data *node) error {
-	store := inmem.NewFromObjectWithOpts(
-		withoutDefinitions(data), inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	// One read transaction for the life of the bundle: the store is never written, so there is no writer to block.
-	txn, err := store.NewTransaction(ctx)
-	if err != nil {
-		return err
-	}
-	b.fixed = []rego.EvalOption{rego.EvalTransaction(txn), rego.EvalMetrics(metrics.NoOp()), rego.EvalGenerateJSON(raw)}
-	for question, query := range map[string]*rego.PreparedEvalQuery{shortQuestion: &b.short, longQuestion: &b.long} {
-		*query, err = rego.New(
-			rego.Query(question), rego.SetRegoVersion(ast.RegoV1), rego.Compiler(c), rego.Store(store), rego.Target("rego"),
-		).PrepareForEval(ctx)
-		if err != nil {
-			return err
-		}
-	}
-	b.terms, err = readyTerms(b.Pools)
-	return err
-}
-
-// raw keeps results as terms: turning them into plain Go values first would cost more than decoding them.
-func raw(t *ast.Term, _ *rego.EvalContext) (any, error) { return t, nil }

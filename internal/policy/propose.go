@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"trimtab/internal/scale"
@@ -50,45 +49,47 @@ func (b *Bundle) attempt(ctx context.Context, view *scale.View) (p scale.Proposa
 	if !ok {
 		return scale.Proposal{Fault: shorten(fmt.Sprintf("there is no policy %q in revision %s", view.Policy, b.revision))}, false
 	}
-	input, err := b.terms.input(view)
+	input, steady, err := b.terms.input(view)
 	if err != nil {
 		return scale.Proposal{Fault: shorten(err.Error())}, false
 	}
+	e := evaluation{b: b, view: view, input: input, spent: spent, answers: newMemo(b.gathered(ctx, steady))}
 	if policy.countable {
 		var heard tally
-		p, heard = b.ask(ctx, b.short, view, input, spent)
+		p, heard = e.ask(ctx, b.asked.short[view.Policy])
 		if p.Fault != "" || policy.heard(heard) {
 			return p, spent.over()
 		}
 	}
-	p, _ = b.ask(ctx, b.long, view, input, spent)
+	p, _ = e.ask(ctx, b.asked.long)
 	return p, spent.over()
 }
 
+// evaluation is one view on its way through the policy.
+type evaluation struct {
+	b       *Bundle
+	view    *scale.View
+	input   ast.Value
+	spent   *budget
+	answers topdown.VirtualCache
+}
+
 // ask evaluates a question; the tally says how much the answer held.
-func (b *Bundle) ask(
-	ctx context.Context, question rego.PreparedEvalQuery, view *scale.View, input ast.Value, spent *budget,
-) (scale.Proposal, tally) {
-	var failed []topdown.Error
-	options := make([]rego.EvalOption, 0, len(b.fixed)+4)
-	options = append(options, b.fixed...)
-	options = append(options, rego.EvalParsedInput(input), rego.EvalTime(view.Now), rego.EvalExternalCancel(spent),
-		rego.EvalBuiltinErrorList(&failed))
-	results, err := question.Eval(ctx, options...)
+func (e *evaluation) ask(ctx context.Context, q question) (scale.Proposal, tally) {
+	given, failed, err := e.b.asked.answer(ctx, q, e)
 	switch {
 	case topdown.IsCancel(err):
-		spent.cut = true
-		return scale.Proposal{Fault: spent.why()}, tally{}
+		e.spent.cut = true
+		return scale.Proposal{Fault: e.spent.why()}, tally{}
 	case err != nil:
 		return scale.Proposal{Fault: shorten(strings.Join(strings.Fields(err.Error()), " "))}, tally{}
-	case len(results) != 1 || len(results[0].Expressions) != 1:
+	case given == nil && q.direct:
+		// The blend is undefined: the long question tells where.
+		return scale.Proposal{}, tally{}
+	case given == nil:
 		return scale.Proposal{Fault: noProposal}, tally{}
 	}
-	answer, ok := results[0].Expressions[0].Value.(*ast.Term)
-	if !ok {
-		return scale.Proposal{Fault: noProposal}, tally{}
-	}
-	return decode(answer, failed, view)
+	return decode(given, failed, e.view)
 }
 
 // shorten keeps the journal's rows small.

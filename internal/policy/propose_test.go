@@ -13,6 +13,7 @@ import (
 
 	"trimtab/internal/policy"
 	"trimtab/internal/scale"
+	"trimtab/policies"
 )
 
 func known(code, name string, n int) scale.Reason {
@@ -378,7 +379,7 @@ func TestPlainGoAndTheEmbeddingGiveTheSameCount(t *testing.T) {
 	if err := json.Unmarshal(view.Settings, &settings); err != nil {
 		t.Fatal(err)
 	}
-	query := embedding(t)
+	query := embedding(t, policies.FS)
 	for load := scale.Milli(0); load < 2_000_000; load += 37_001 {
 		view.Signals["cpu"], view.Signals["requests"] = signal(load, 5), signal(2_000_000-load, 5)
 		got := bundle.Propose(context.Background(), view)

@@ -29,41 +29,32 @@ var codeForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 // decode turns the answer to the question into a proposal, and says how much the answer held. An element that is
 // malformed becomes one at fault and silences nothing but itself; any that is unknown or at fault puts the proposal in
 // doubt.
-func decode(answer *ast.Term, failed []topdown.Error, view *scale.View) (scale.Proposal, tally) {
-	pair, ok := answer.Value.(*ast.Array)
-	if !ok || pair.Len() != 2 {
-		return scale.Proposal{Fault: noProposal}, tally{}
+func decode(given *given, failed []topdown.Error, view *scale.View) (scale.Proposal, tally) {
+	if given.fault != nil {
+		return scale.Proposal{Fault: shorten(stringOf(given.fault))}, tally{}
 	}
-	out, ok := pair.Elem(0).Value.(ast.Object)
-	if !ok {
-		return scale.Proposal{Fault: "the proposal is no object"}, tally{}
-	}
-	if fault := out.Get(key("fault")); fault != nil {
-		return scale.Proposal{Fault: shorten(stringOf(fault))}, tally{}
-	}
-	if v := out.Get(keyVersion); v == nil || !v.Equal(ast.IntNumberTerm(outputVersion)) {
+	if v := given.version; v == nil || !v.Equal(ast.InternedTerm(outputVersion)) {
 		return scale.Proposal{Fault: fmt.Sprintf("the proposal's version is not %d", outputVersion)}, tally{}
 	}
 	var p scale.Proposal
-	bounds, held, fault := parts(out, &p)
+	bounds, held, fault := parts(given, &p)
 	if fault != "" {
 		return scale.Proposal{Fault: fault}, tally{}
 	}
-	silent, _ := elements(pair.Elem(1))
-	for _, t := range silent {
+	for _, t := range given.silent {
 		bounds = append(bounds, silence(&p, stringOf(t))...)
 	}
 	p.Doubt = len(failed) > 0
 	for i := range failed {
 		p.Faults = append(p.Faults, shorten(failed[i].Error()))
 	}
-	if len(failed) > 0 && (out.Get(key("cap")) != nil || out.Get(key("pause")) != nil) {
+	if len(failed) > 0 && (given.sets[caps] != nil || given.sets[pauses] != nil) {
 		// The function that failed may have stood in the condition of a ceiling or a pause.
 		bounds = append(bounds, bound{kind: caps, Reason: scale.Reason{
 			Code: "undefined", Name: "cap or pause", State: scale.ReasonFault, Detail: "a built-in function failed",
 		}})
 	}
-	blend(&p, out.Get(key("blend")))
+	blend(&p, given.blend)
 	held.blends = p.Blend != nil
 	merge(&p)
 	restrain(&p, bounds, view.Facts)
@@ -73,9 +64,9 @@ func decode(answer *ast.Term, failed []topdown.Error, view *scale.View) (scale.P
 
 // parts decodes the elements of want into the proposal's reasons and gives those of cap and pause; fault is why the whole
 // answer is of no use.
-func parts(out ast.Object, p *scale.Proposal) (bounds []bound, held tally, fault string) {
+func parts(g *given, p *scale.Proposal) (bounds []bound, held tally, fault string) {
 	for _, k := range ruleSets {
-		given := out.Get(key(k.rule))
+		given := g.sets[k.id]
 		if given == nil && k.optional {
 			continue
 		}

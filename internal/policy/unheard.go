@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -10,13 +11,6 @@ import (
 // because a rule reads a name that does not exist. So each rule of want, cap and pause, and blend, gets a twin that says
 // when its condition holds and its value is undefined. Twins are added to the compiled policies only: no file has them.
 const unheard = "__unheard__"
-
-// The query of a decision: the proposal and the rules that were not heard. The short one leaves the twins out, for
-// policies whose answer shows by its size that every rule was heard.
-const (
-	shortQuestion = `[data.main.proposal, []]`
-	longQuestion  = `[data.main.proposal, data.pools[input.pool.policy].` + unheard + `]`
-)
 
 // tally is how much a policy's answer holds.
 type tally struct {
@@ -30,6 +24,8 @@ type shape struct {
 	// countable is true when each rule of want, cap and pause gives exactly one element unless it is undefined.
 	countable bool
 	whole     tally
+	// rules are the names of want, blend, cap and pause that the policy has.
+	rules []string
 }
 
 // heard reports whether the answer to the short question shows that no rule was undefined.
@@ -46,7 +42,13 @@ func shapes(m modules) map[string]shape {
 		s, seen := all[name]
 		s.countable = s.countable || !seen
 		for _, r := range module.Rules {
-			if k, ok := ruleSetNamed(r.Head.Name); ok {
+			name, k, ok := string(r.Head.Name), 0, false
+			if k, ok = ruleSetNamed(r.Head.Name); ok || name == "blend" {
+				if !slices.Contains(s.rules, name) {
+					s.rules = append(s.rules, name)
+				}
+			}
+			if ok {
 				s.whole.parts[k]++
 				s.countable = s.countable && isCountable(module, r)
 			} else if r.Head.Name == "blend" {

@@ -144,8 +144,10 @@ func newEngine(pools []scale.Pool, p engine.Policy, f engine.Fleet, l engine.Led
 	})
 }
 
-// embeddings compares the decision with the same policy in the obvious embedding, and with the same arithmetic in Go: the
-// benchmarks of the policy room, run in turn.
+// embeddings compares the decision with the same policy in the obvious embedding, asked of OPA's own server over loopback,
+// and with the same arithmetic in Go: the benchmarks of the policy room, run in turn. The pool is the worked web pool with
+// four signals of thirty buckets each, its split included, and each decision is about inputs that have moved: pools whose
+// inputs have not are not evaluated (engine).
 func (s *suite) embeddings(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "trimtab-bench-")
 	if err != nil {
@@ -158,25 +160,38 @@ func (s *suite) embeddings(ctx context.Context) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
+	opa := filepath.Join(dir, "opa")
+	build = exec.CommandContext(ctx, "go", "build", "-modfile=go.opa.mod", "-o", opa, "github.com/open-policy-agent/opa")
+	build.Dir = s.root
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build opa: %w\n%s", err, out)
+	}
+	others := []struct{ name, benchmark string }{
+		{"decision_vs_embedding", "BenchmarkEmbedding"},
+		{"decision_vs_opa_server", "BenchmarkServer"},
+		{"decision_vs_plain_go", "BenchmarkPlainGo"},
+	}
 	ratios := map[string][]float64{}
 	for range s.rounds {
-		run := exec.CommandContext(ctx, test, "-test.run", "^$", "-test.benchtime", "200ms", "-test.bench", "^Benchmark(Decision|Embedding|PlainGo)$")
+		run := exec.CommandContext(ctx, test, "-test.run", "^$", "-test.benchtime", "200ms", "-test.bench", "^Benchmark(Decision|Embedding|Server|PlainGo)$")
 		run.Dir = filepath.Join(s.root, "internal", "policy")
+		run.Env = append(os.Environ(), "TRIMTAB_BENCH_OPA="+opa)
 		out, err := run.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("%w\n%s", err, out)
 		}
 		times := benchmarks(out)
 		decision := times["BenchmarkDecision"]
-		for name, other := range map[string]string{"decision_vs_embedding": "BenchmarkEmbedding", "decision_vs_plain_go": "BenchmarkPlainGo"} {
-			if decision == 0 || times[other] == 0 {
-				return fmt.Errorf("no figure for %s in\n%s", other, out)
+		for _, other := range others {
+			if decision == 0 || times[other.benchmark] == 0 {
+				return fmt.Errorf("no figure for %s in\n%s", other.name, out)
 			}
-			ratios[name] = append(ratios[name], decision/times[other])
+			ratios[other.name] = append(ratios[other.name], decision/times[other.benchmark])
 		}
 	}
-	s.add("decision_vs_embedding", median(ratios["decision_vs_embedding"]), "ratio")
-	s.add("decision_vs_plain_go", median(ratios["decision_vs_plain_go"]), "ratio")
+	for _, other := range others {
+		s.add(other.name, median(ratios[other.name]), "ratio")
+	}
 	return nil
 }
 

@@ -23,29 +23,21 @@ track(signal, options) := {
 	"code": "track",
 	"name": signal,
 	"state": "known",
-	"instances": _settled(measured.demand_milli, capacity.instances, target, grow, shrink),
+	"instances": _settled(measured.demand_milli, capacity.instances, plan.target, plan.grow, plan.shrink),
 	"numbers": {
 		"current": capacity.instances,
 		"demand_milli": measured.demand_milli,
-		"target_milli": target,
-		"tolerance_grow_milli": grow,
-		"tolerance_shrink_milli": shrink,
+		"target_milli": plan.target,
+		"tolerance_grow_milli": plan.grow,
+		"tolerance_shrink_milli": plan.shrink,
 	},
 } if {
+	plan := _plan(options)
 	measured := input.signals[signal]
 	measured.has_demand
 	measured.state in {"fresh", "partial"}
 	capacity := input.capacity
 	capacity.known
-
-	# Every use of an object that is not a constant copies it: given is one, options is not.
-	given := object.union({"tolerance": 0.1}, options)
-	object.remove(given, {"target", "tolerance", "tolerance_grow", "tolerance_shrink"}) == {}
-	is_number(given.target)
-	target := round(given.target * 1000)
-	target > 0
-	grow := _share(object.get(given, "tolerance_grow", given.tolerance))
-	shrink := _share(object.get(given, "tolerance_shrink", given.tolerance))
 } else := reason if {
 	reason := _tempered(signal, options)
 } else := _fault("track", signal, detail) if {
@@ -53,6 +45,18 @@ track(signal, options) := {
 } else := _fault("track", signal, _no_signal(signal)) if {
 	not input.signals[signal]
 } else := _unknown("track", signal, _lack(signal, "demand"))
+
+# The options of plain tracking in thousandths; undefined if anything is wrong with them, or more than these are given.
+# It reads nothing but its argument, so the engine keeps its answers from one decision to the next.
+_plan(options) := {"target": target, "grow": grow, "shrink": shrink} if {
+	given := object.union({"tolerance": 0.1}, options)
+	object.remove(given, {"target", "tolerance", "tolerance_grow", "tolerance_shrink"}) == {}
+	is_number(given.target)
+	target := round(given.target * 1000)
+	target > 0
+	grow := _share(object.get(given, "tolerance_grow", given.tolerance))
+	shrink := _share(object.get(given, "tolerance_shrink", given.tolerance))
+}
 
 # METADATA
 # title: A floor
