@@ -35,6 +35,7 @@ type budget struct {
 	// before is how much the process had allocated when the patience was over, grew that it was too much.
 	before uint64
 	grew   bool
+	sample []metrics.Sample
 	// cut is true when the evaluation was ended by the budget.
 	cut bool
 }
@@ -63,7 +64,10 @@ func (b *budget) Cancelled() bool {
 // hungry reports whether too much was allocated since the patience was over. It counts the whole process: whoever is cut
 // off for what others allocate is asked again.
 func (b *budget) hungry() bool {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	if b.sample == nil {
+		b.sample = []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	}
+	sample := b.sample
 	metrics.Read(sample)
 	if sample[0].Value.Kind() != metrics.KindUint64 {
 		return false

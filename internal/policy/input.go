@@ -205,23 +205,37 @@ func (t terms) signal(s *scale.SignalView) *ast.Term {
 	if s.State == scale.SignalMissing {
 		return ast.ObjectTerm(items...)
 	}
-	for _, m := range [...]struct {
+	measured := [...]struct {
 		has   bool
 		key   *ast.Term
 		value scale.Milli
+		term  *ast.Term
 	}{
-		{s.HasValue, keyValue, s.Value},
-		{s.HasDemand, keyDemand, s.Demand},
-		{s.Has&scale.HasAverage != 0, keyAverage, s.Average},
-		{s.Has&scale.HasMinimum != 0, keyMinimum, s.Minimum},
-		{s.Has&scale.HasMaximum != 0, keyMaximum, s.Maximum},
-		{s.Has&scale.HasTotal != 0, keySum, s.Total},
-		{s.Has&scale.HasCount != 0, keyCount, s.Count},
-		{true, keyLast, s.Last},
-	} {
-		if m.has {
-			items = append(items, ast.Item(m.key, whole(int64(m.value))))
+		{has: s.HasValue, key: keyValue, value: s.Value},
+		{has: s.HasDemand, key: keyDemand, value: s.Demand},
+		{has: s.Has&scale.HasAverage != 0, key: keyAverage, value: s.Average},
+		{has: s.Has&scale.HasMinimum != 0, key: keyMinimum, value: s.Minimum},
+		{has: s.Has&scale.HasMaximum != 0, key: keyMaximum, value: s.Maximum},
+		{has: s.Has&scale.HasTotal != 0, key: keySum, value: s.Total},
+		{has: s.Has&scale.HasCount != 0, key: keyCount, value: s.Count},
+		{has: true, key: keyLast, value: s.Last},
+	}
+	for i := range measured {
+		m := &measured[i]
+		if !m.has {
+			continue
 		}
+		// A signal's value is one of its statistics, and on a steady load several are equal: a number is dear to write.
+		for j := range i {
+			if before := &measured[j]; before.term != nil && before.value == m.value {
+				m.term = before.term
+				break
+			}
+		}
+		if m.term == nil {
+			m.term = whole(int64(m.value))
+		}
+		items = append(items, ast.Item(m.key, m.term))
 	}
 	return ast.ObjectTerm(items...)
 }

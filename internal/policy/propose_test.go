@@ -362,7 +362,7 @@ func TestADecisionIsCheap(t *testing.T) {
 	for _, tc := range []struct {
 		pool          string
 		allocs, steps int
-	}{{"web", 900, 250}, {"batch", 950, 250}} {
+	}{{"web", 600, 90}, {"batch", 600, 120}} {
 		view := viewOf(poolNamed(t, bundle, tc.pool))
 		var p scale.Proposal
 		got := testing.AllocsPerRun(100, func() { p = bundle.Propose(context.Background(), view) })

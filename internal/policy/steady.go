@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,12 +134,21 @@ type steadyOf struct {
 	answers topdown.VirtualCache
 }
 
-// memo is the cache of one evaluation: what is kept, and above it what this evaluation finds out. The evaluator opens a
-// frame within it where input is replaced, and there nothing is steady.
+// memo is the cache of one evaluation: what is kept, and beside it what this evaluation finds out. Calls of functions are
+// few and looked through one by one, which is cheaper than the evaluator's own tables; from the shelf's end on those hold
+// them. The evaluator opens a frame where input is replaced, and there nothing is steady.
 type memo struct {
 	topdown.VirtualCache
 	kept   topdown.VirtualCache
 	frames int
+	shelf  [24]call
+	calls  int
+}
+
+// call is a function's call and what it gave.
+type call struct {
+	key   ast.Ref
+	gives *ast.Term
 }
 
 func newMemo(k topdown.VirtualCache) *memo {
@@ -159,12 +169,42 @@ func (m *memo) Pop() {
 
 // Get answers from what is kept, else from what was put.
 func (m *memo) Get(ref ast.Ref) (*ast.Term, bool) {
-	if m.kept != nil && m.frames == 0 {
+	if m.frames > 0 {
+		return m.VirtualCache.Get(ref)
+	}
+	if m.kept != nil {
 		if answer, undefined := m.kept.Get(ref); answer != nil || undefined {
 			return answer, undefined
 		}
 	}
+	if isCall(ref) {
+		for i := range m.shelf[:m.calls] {
+			if m.shelf[i].key.Equal(ref) {
+				return m.shelf[i].gives, false
+			}
+		}
+		if m.calls < len(m.shelf) {
+			return nil, false
+		}
+	}
 	return m.VirtualCache.Get(ref)
+}
+
+// Put puts an answer.
+func (m *memo) Put(ref ast.Ref, value *ast.Term) {
+	if m.frames == 0 && value != nil && m.calls < len(m.shelf) && isCall(ref) {
+		// The evaluator uses the key's room again.
+		m.shelf[m.calls] = call{slices.Clone(ref), value}
+		m.calls++
+		return
+	}
+	m.VirtualCache.Put(ref, value)
+}
+
+// isCall tells a function with its arguments from a rule.
+func isCall(ref ast.Ref) bool {
+	_, ok := ref[0].Value.(ast.Ref)
+	return ok
 }
 
 // gatherer is a cache that also keeps what is steady.
@@ -177,7 +217,7 @@ type gatherer struct {
 
 // Put puts an answer, and keeps it if it is steady.
 func (g *gatherer) Put(ref ast.Ref, value *ast.Term) {
-	g.VirtualCache.Put(ref, value)
+	g.memo.Put(ref, value)
 	if g.frames == 0 && g.count < maxKept && g.steady[calledPath(ref)] {
 		g.count++
 		g.into.Put(ref, value)

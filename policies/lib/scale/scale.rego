@@ -23,21 +23,22 @@ track(signal, options) := {
 	"code": "track",
 	"name": signal,
 	"state": "known",
-	"instances": _settled(measured.demand_milli, capacity.instances, plan.target, plan.grow, plan.shrink),
+	"instances": _banded(demand, current, target, high, low),
 	"numbers": {
-		"current": capacity.instances,
-		"demand_milli": measured.demand_milli,
-		"target_milli": plan.target,
-		"tolerance_grow_milli": plan.grow,
-		"tolerance_shrink_milli": plan.shrink,
+		"current": current,
+		"demand_milli": demand,
+		"target_milli": target,
+		"tolerance_grow_milli": grow,
+		"tolerance_shrink_milli": shrink,
 	},
 } if {
-	plan := _plan(options)
+	[target, grow, shrink, high, low] := _plan(options)
 	measured := input.signals[signal]
 	measured.has_demand
 	measured.state in {"fresh", "partial"}
-	capacity := input.capacity
-	capacity.known
+	input.capacity.known
+	demand := measured.demand_milli
+	current := input.capacity.instances
 } else := reason if {
 	reason := _tempered(signal, options)
 } else := _fault("track", signal, detail) if {
@@ -46,9 +47,9 @@ track(signal, options) := {
 	not input.signals[signal]
 } else := _unknown("track", signal, _lack(signal, "demand"))
 
-# The options of plain tracking in thousandths; undefined if anything is wrong with them, or more than these are given.
+# The options of plain tracking in thousandths, and the band that they make; undefined if anything is wrong with them, or more than these are given.
 # It reads nothing but its argument, so the engine keeps its answers from one decision to the next.
-_plan(options) := {"target": target, "grow": grow, "shrink": shrink} if {
+_plan(options) := [target, grow, shrink, target * (1000 + grow), target * (1000 - shrink)] if {
 	given := object.union({"tolerance": 0.1}, options)
 	object.remove(given, {"target", "tolerance", "tolerance_grow", "tolerance_shrink"}) == {}
 	is_number(given.target)
@@ -97,14 +98,20 @@ _lack(signal, number) := sprintf("signal %s", [state]) if {
 	not input.capacity.known
 } else := sprintf("%s unknown", [number])
 
-# The band is closed at both ends. Both sides are in thousandths of thousandths, so that nothing is rounded.
-_settled(load, current, target, grow, shrink) := current if {
-	full := current * target
-	load * 1000 <= full * (1000 + grow)
-	load * 1000 >= full * (1000 - shrink)
-} else := (up - (up % target)) / target if {
-	up := (max([load, 0]) + target) - 1
+_settled(load, current, target, grow, shrink) := n if {
+	n := _banded(load, current, target, target * (1000 + grow), target * (1000 - shrink))
 }
+
+# What there is while the load stays within the band, else what the load needs. The band for one instance reaches from
+# low to high and is closed at both ends; it is in thousandths of thousandths, so that nothing is rounded.
+_banded(load, current, target, high, low) := current if {
+	scaled := load * 1000
+	scaled <= current * high
+	scaled >= current * low
+} else := (up - (up % target)) / target if {
+	up := (load + target) - 1
+	up >= 0
+} else := 0
 
 # Target tracking that takes the buckets without samples into account.
 _tempered(signal, options) := {

@@ -27,9 +27,7 @@ at_least(name, n) := {
 	"numbers": {},
 } if {
 	input.schedules[name].active
-	is_number(n)
-	n >= 0
-	round(n) == n
+	_whole(n)
 } else := _fault(name, {"instances": 0}, detail) if {
 	detail := _wrong(name, n)
 } else := {
