@@ -53,10 +53,17 @@ func (b *Bundle) attempt(ctx context.Context, view *scale.View) (p scale.Proposa
 	if err != nil {
 		return scale.Proposal{Fault: shorten(err.Error())}, false
 	}
-	e := evaluation{b: b, view: view, input: input, spent: spent, answers: newMemo(b.gathered(ctx, steady))}
+	question, answers := b.asked.short[view.Policy], topdown.VirtualCache(nil)
+	if steady = b.gathered(ctx, steady); steady != nil {
+		answers = steady.answers
+		if steady.own != nil {
+			question = *steady.own
+		}
+	}
+	e := evaluation{b: b, view: view, input: input, spent: spent, answers: newMemo(answers)}
 	if policy.countable {
 		var heard tally
-		p, heard = e.ask(ctx, b.asked.short[view.Policy])
+		p, heard = e.ask(ctx, question)
 		if p.Fault != "" || policy.heard(heard) {
 			return p, spent.over()
 		}
@@ -84,7 +91,7 @@ func (e *evaluation) ask(ctx context.Context, q question) (scale.Proposal, tally
 	case err != nil:
 		return scale.Proposal{Fault: shorten(strings.Join(strings.Fields(err.Error()), " "))}, tally{}
 	case given == nil && q.direct:
-		// The blend is undefined: the long question tells where.
+		// Something that it asks for is undefined: the long question tells where.
 		return scale.Proposal{}, tally{}
 	case given == nil:
 		return scale.Proposal{Fault: noProposal}, tally{}

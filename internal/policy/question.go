@@ -3,6 +3,7 @@ package policy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -30,6 +31,9 @@ type question struct {
 	// direct is true for one that goes past the entry point, which costs a quarter of a decision and does nothing but
 	// gather what the policy gives.
 	direct bool
+	// own is true for one that asks for each element by itself: elements are the variables that hold those of each set.
+	own      bool
+	elements [len(ruleSets)][]ast.Var
 }
 
 // given is what a policy gave; nil where it gives none of the kind.
@@ -94,7 +98,7 @@ func (a *asked) answer(ctx context.Context, q question, e *evaluation) (g *given
 		if q.direct {
 			g = &given{version: version, blend: r[varBlend]}
 			for _, k := range ruleSets {
-				g.sets[k.id] = r[ast.Var(k.rule)]
+				g.sets[k.id] = q.set(k, r)
 			}
 			return nil
 		}
@@ -103,6 +107,24 @@ func (a *asked) answer(ctx context.Context, q question, e *evaluation) (g *given
 		return nil
 	})
 	return g, failed, err
+}
+
+// set is a set of the answer; nil if the policy has none.
+func (q *question) set(k ruleSet, r topdown.QueryResult) *ast.Term {
+	if !q.own {
+		return r[ast.Var(k.rule)]
+	}
+	if len(q.elements[k.id]) == 0 {
+		return nil
+	}
+	all := make([]*ast.Term, 0, len(q.elements[k.id]))
+	for _, v := range q.elements[k.id] {
+		// Equal elements are one, as in a set.
+		if e := r[v]; !slices.ContainsFunc(all, e.Equal) {
+			all = append(all, e)
+		}
+	}
+	return ast.ArrayTerm(all...)
 }
 
 const varBlend = ast.Var("blend")

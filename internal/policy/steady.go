@@ -132,6 +132,8 @@ type steadyOf struct {
 	pool    scale.Pool
 	once    sync.Once
 	answers topdown.VirtualCache
+	// own is the policy's question with these settings; nil if there is none.
+	own *question
 }
 
 // memo is the cache of one evaluation: what is kept, and beside it what this evaluation finds out. Calls of functions are
@@ -240,23 +242,27 @@ func calledPath(key ast.Ref) string {
 	return rulePath(function)
 }
 
-// gathered are the steady answers of a policy with its settings, gathered at the first decision; nil without one.
-func (b *Bundle) gathered(ctx context.Context, s *steadyOf) topdown.VirtualCache {
+// gathered is what is kept of a policy with its settings, gathered at the first decision; nil without settings of its own.
+func (b *Bundle) gathered(ctx context.Context, s *steadyOf) *steadyOf {
 	if s == nil {
 		return nil
 	}
 	s.once.Do(func() {
+		short := b.asked.short[s.pool.Policy]
+		if q, ok := b.asked.own(s.pool.Policy, b.policies[s.pool.Policy], b.terms.pools[s.pool.Name].settings.Value); ok && short.direct {
+			s.own = &q
+		}
 		over := true
 		for n := 0; over && n < attempts; n++ {
-			s.answers, over = b.gather(context.WithoutCancel(ctx), &s.pool)
+			s.answers, over = b.gather(context.WithoutCancel(ctx), s)
 		}
 	})
-	return s.answers
+	return s
 }
 
 // gather decides once on a view in which everything is well, and keeps what is steady; nothing if anything went wrong,
 // because what went wrong would not be told again. over is true when time or memory ended it.
-func (b *Bundle) gather(ctx context.Context, pool *scale.Pool) (answers topdown.VirtualCache, over bool) {
+func (b *Bundle) gather(ctx context.Context, s *steadyOf) (answers topdown.VirtualCache, over bool) {
 	spent, stop := newBudget(ctx)
 	defer stop()
 	defer func() {
@@ -264,9 +270,12 @@ func (b *Bundle) gather(ctx context.Context, pool *scale.Pool) (answers topdown.
 			answers, over = nil, false
 		}
 	}()
-	view := usual(pool)
+	view := usual(&s.pool)
 	input, _, err := b.terms.input(view)
-	question, ok := b.asked.short[pool.Policy]
+	question, ok := b.asked.short[s.pool.Policy]
+	if s.own != nil {
+		question = *s.own
+	}
 	if err != nil || !ok {
 		return nil, false
 	}
