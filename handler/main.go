@@ -45,6 +45,7 @@ var commands = []func(*hall) *cobra.Command{
 	serveCommand,
 	decodeCommand,
 	explainCommand,
+	replayCommand,
 	importCommand,
 	reportCommand,
 	sendCommand,

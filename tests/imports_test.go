@@ -75,7 +75,7 @@ var guests = []struct {
 	{"github.com/klauspost/compress/...", []string{"internal/metric"}, nil, "bodies may come in Zstandard, which the standard library does not read"},
 	{"github.com/spf13/cobra", []string{"handler"}, nil, "only the hall has a command line"},
 	{"github.com/google/go-cmp/...", nil, []string{anywhere}, "a comparison with a readable difference is for tests"},
-	{"log/slog", []string{"handler", "internal/engine"}, []string{anywhere}, "pure rooms do not log: what they have to say is in what they return"},
+	{"log/slog", []string{"handler", "internal/engine", "internal/replay"}, []string{anywhere}, "pure rooms do not log: what they have to say is in what they return"},
 	{"log", nil, nil, "log lines are slog's, on stdout, with levels"},
 	{"math/rand/...", []string{"internal/replay/..."}, []string{anywhere}, "the same events must make the same decisions: keys are derived, not drawn"},
 	{"unsafe", nil, nil, "no figure is worth reading the wrong bytes"},

@@ -154,24 +154,27 @@ func (e *Engine) run(ctx context.Context, work []visit, report Report) (Report, 
 	}
 	reports, errs := make([]PoolReport, len(work)), make([]error, len(work))
 	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(e.Workers, len(work)) {
-		group.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(work) {
-					return
-				}
-				if err := ctx.Err(); err != nil {
-					errs[i] = fmt.Errorf("pool %s: %w", work[i].pool.Name, err)
-					continue
-				}
-				if reports[i], errs[i] = e.visit(ctx, &work[i]); errs[i] != nil {
-					errs[i] = fmt.Errorf("pool %s: %w", work[i].pool.Name, errs[i])
-				}
+	walk := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(work) {
+				return
 			}
-		})
+			if err := ctx.Err(); err != nil {
+				errs[i] = fmt.Errorf("pool %s: %w", work[i].pool.Name, err)
+				continue
+			}
+			if reports[i], errs[i] = e.visit(ctx, &work[i]); errs[i] != nil {
+				errs[i] = fmt.Errorf("pool %s: %w", work[i].pool.Name, errs[i])
+			}
+		}
 	}
+	// The caller takes part: its stack has grown already, and to grow that of a new goroutine costs a third of a decision.
+	var group sync.WaitGroup
+	for range min(e.Workers, len(work)) - 1 {
+		group.Go(walk)
+	}
+	walk()
 	group.Wait()
 	for i, r := range reports {
 		if errs[i] == nil {

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"trimtab/internal/metric"
+	"trimtab/internal/record"
+	"trimtab/internal/replay"
+	"trimtab/internal/replay/trace"
+	"trimtab/internal/scale"
+)
+
+// readFlags say how traces are read.
+type readFlags struct {
+	csv                 trace.CSVOptions
+	metric, aggregation string
+	signal              string
+	from, last          time.Duration
+}
+
+func (r *readFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&r.csv.Time, "time", "", "CSV: name or number of the column of times; the first unless given")
+	flags.StringVar(&r.csv.Value, "value", "", "CSV: name or number of the column of values; the second unless given")
+	flags.StringVar(&r.csv.Unit, "unit", "", "CSV: unit of times that are numbers: min, s, ms, us or ns")
+	flags.DurationVar(&r.csv.Interval, "interval", 0, "CSV: distance of the rows; the most frequent one unless given")
+	flags.BoolVar(&r.csv.Count, "count-rows", false, "CSV: each row is one event; the load is how many there are in an interval")
+	flags.StringVar(&r.metric, "metric", "", "Azure Monitor: the metric; the only one unless given")
+	flags.StringVar(&r.aggregation, "aggregation", "", "Azure Monitor: average, total, maximum, minimum or count")
+	flags.StringVar(&r.signal, "signal", "", "journal, recording: the pool's signal that is the load; the first that can be unless given")
+	flags.DurationVar(&r.from, "from", 0, "leave out so much of each trace's beginning")
+	flags.DurationVar(&r.last, "span", 0, "replay so much of each trace; all of it unless given")
+}
+
+// source reads or makes one trace.
+func (r *readFlags) source(ctx context.Context, h *hall, on string, p *replay.Policy, w *replay.World) (*trace.Series, error) {
+	s, err := r.whole(ctx, h, on, p, w)
+	if err != nil || r.from == 0 && r.last == 0 {
+		return s, err
+	}
+	return s.Cut(r.from, r.last)
+}
+
+func (r *readFlags) whole(ctx context.Context, h *hall, on string, p *replay.Policy, w *replay.World) (*trace.Series, error) {
+	name := strings.TrimSuffix(filepath.Base(on), filepath.Ext(on))
+	switch {
+	case on == "ledger", strings.HasSuffix(on, ".jsonl"), strings.HasSuffix(on, ".jsonl.gz"):
+		return r.history(ctx, h, on, p, w)
+	case strings.HasSuffix(on, ".csv"):
+		data, err := os.ReadFile(on)
+		if err != nil {
+			return nil, err
+		}
+		options := r.csv
+		options.Origin = time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+		return trace.ReadCSV(name, data, options)
+	case strings.HasSuffix(on, ".json"):
+		data, err := os.ReadFile(on)
+		if err != nil {
+			return nil, err
+		}
+		return trace.ReadMonitor(name, data, r.metric, r.aggregation)
+	}
+	shape, err := trace.ParseShape(on)
+	if err != nil {
+		return nil, fmt.Errorf("--on %s: it ends neither in .csv, .json, .jsonl nor .jsonl.gz, and %w", on, err)
+	}
+	return shape.Generate(), nil
+}
+
+// history makes a load of a journal or a recording.
+func (r *readFlags) history(ctx context.Context, h *hall, on string, p *replay.Policy, w *replay.World) (*trace.Series, error) {
+	if on != "ledger" {
+		if events, err := readRecording(on); err == nil && len(events) > 0 {
+			return r.recorded(on, events, p)
+		} else if err != nil && !errors.Is(err, errNoRecording) {
+			return nil, err
+		}
+	}
+	entries, err := readJournal(ctx, h, on, p.Pool.Name)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i := range p.Pool.Signals {
+		name := p.Pool.Signals[i].Name
+		if r.signal != "" && r.signal != name {
+			continue
+		}
+		full, ok, err := w.Full(&p.Pool, name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			continue
+		}
+		s, err := replay.LoadOf(p.Pool.Name, entries, name, full)
+		if err == nil {
+			// The load is in instances at their capacity already.
+			w.Capacity = 1
+			return s, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(append(errs, fmt.Errorf("--on %s: no signal of pool %s says what the load was; name one with --signal", on, p.Pool.Name))...)
+}
+
+var errNoRecording = errors.New("no recording")
+
+// readRecording reads a recording; errNoRecording says that the file is something else.
+func readRecording(path string) ([]record.Event, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	lines, err := record.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	first, err := lines.Next()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoRecording, err)
+	}
+	events, err := lines.All()
+	return append([]record.Event{first}, events...), err
+}
+
+// recorded makes a load of the samples of a recording that the pool's signal listens to: their totals or averages, as the
+// load of the whole pool.
+func (r *readFlags) recorded(path string, events []record.Event, p *replay.Policy) (*trace.Series, error) {
+	var signal *scale.Signal
+	for i := range p.Pool.Signals {
+		if p.Pool.Signals[i].Name == r.signal {
+			signal = &p.Pool.Signals[i]
+		}
+	}
+	if signal == nil {
+		return nil, fmt.Errorf("--on %s: a recording holds samples of all kinds: --signal names the pool's signal that is the load of "+
+			"the whole pool, not of one instance", path)
+	}
+	decoder := metric.NewDecoder()
+	var rows strings.Builder
+	rows.WriteString("time,value\n")
+	n := 0
+	for i := range events {
+		samples, _ := decoder.Decode(events[i].Body, scale.Source{})
+		for k := range samples {
+			s := &samples[k]
+			if !metric.Listens(signal, s) || s.Resource != signal.Resource || s.Metric != signal.Metric {
+				continue
+			}
+			v := s.Average
+			if signal.Aggregation == scale.Total && s.Has&scale.HasTotal != 0 {
+				v = s.Total
+			}
+			n++
+			fmt.Fprintf(&rows, "%s,%g\n", s.At.UTC().Format(time.RFC3339Nano), v)
+		}
+	}
+	if n == 0 {
+		return nil, fmt.Errorf("--on %s: none of its %d events has a sample of signal %s", path, len(events), signal.Name)
+	}
+	out, err := trace.ReadCSV(filepath.Base(path), []byte(rows.String()), trace.CSVOptions{Interval: max(r.csv.Interval, time.Minute)})
+	if err == nil {
+		out.Origin = "recording, signal " + signal.Name
+	}
+	return out, err
+}
+
+// readJournal reads a pool's entries from a file or from the ledger.
+func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, error) {
+	if on != "ledger" {
+		data, err := os.ReadFile(on)
+		if err != nil {
+			return nil, err
+		}
+		if entries, err := ledgerEntries(data); err == nil {
+			return entries, nil
+		}
+		entries, err := replay.ReadEntries(data)
+		if err != nil {
+			return nil, fmt.Errorf("--on %s: %w", on, err)
+		}
+		return entries, nil
+	}
+	config, err := deskConfig(h)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openReading(config)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = l.Close() }()
+	var all []scale.Entry
+	before := time.Time{}
+	for {
+		page, err := l.Entries(ctx, pool, before, pageSize)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < pageSize {
+			break
+		}
+		before = page[len(page)-1].At.Add(-time.Nanosecond)
+	}
+	if len(all) == 0 {
+		return nil, unknownPool(ctx, l, pool)
+	}
+	return all, nil
+}
+
+// pageSize is how many entries are read at once.
+const pageSize = 500
+
+// ledgerEntries reads one entry as explain --json prints it, over several lines.
+func ledgerEntries(data []byte) ([]scale.Entry, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	var e scale.Entry
+	if err := d.Decode(&e); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) || e.Pool == "" {
+		return nil, errors.New("more than one entry")
+	}
+	return []scale.Entry{e}, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"trimtab/internal/replay"
+)
+
+func TestReplayComparesAPolicyWithBaselines(t *testing.T) {
+	var rows strings.Builder
+	rows.WriteString("minute,load\n")
+	for m := range 180 {
+		rows.WriteString(strings.Join([]string{jsonNumber(m), jsonNumber(20 + m/3)}, ",") + "\n")
+	}
+	load := write(t, "load.csv", rows.String())
+	world := write(t, "world.json", `{"capacity": 4, "spot": {"model": "never"}}`)
+	page := filepath.Join(t.TempDir(), "report.html")
+	code, out, errs := call(t, nil, "replay", "embedded", "--pool", "web", "--on", load, "--unit", "min", "--world", world,
+		"--baselines", "hpa", "--json", "--html", page)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	var r replay.Result
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Runs) != 2 || r.Loop != replay.Closed || r.Traces[0].Steps != 180 || r.Traces[0].PeakInstances != 25 || r.Traces[0].Scale != 0.25 {
+		t.Errorf("%d runs, %s loop, %+v", len(r.Runs), r.Loop, r.Traces)
+	}
+	if errs != "" {
+		t.Errorf("stderr is no terminal, and has %q", errs)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "unmet") {
+		t.Errorf("the report: %d bytes, %v", len(text), err)
+	}
+	code, out, errs = call(t, nil, "replay", "embedded", "--pool", "web", "--on", load, "--unit", "min", "--world", world)
+	if code != exitDone {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+	for _, want := range append(replay.Baselines(), "closed loop", "verdicts", "assumptions:", "spot_model: never") {
+		if !strings.Contains(out, want) {
+			t.Errorf("the summary does not have %q:\n%s", want, out)
+		}
+	}
+}
+
+func jsonNumber(n int) string { b, _ := json.Marshal(n); return string(b) }
+
+func TestReplayGateFailsWhatIsWorseThanToday(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("../policies")); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "pools", "web", "data.json")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wasteful := strings.Replace(string(text), `"cpu_percent": 60`, `"cpu_percent": 20`, 1)
+	if err := os.WriteFile(name, []byte(wasteful), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	world := write(t, "world.json", `{"peak_instances": 12, "spot": {"model": "never"}}`)
+	args := []string{
+		"replay", "--world", world, "new=" + dir, "--today", "embedded", "--pool", "web", "--on", "constant,days=0.1", "--baselines", "none", "--gate",
+	}
+	if code, out, errs := call(t, nil, append(args, "cost=10")...); code != exitFailed || !strings.Contains(out, "NOT KEPT by new") {
+		t.Errorf("exit %d, %s\n%s", code, errs, out)
+	}
+	if code, out, errs := call(t, nil, append(args, "cost=1000")...); code != exitDone || !strings.Contains(out, "gate cost: kept") {
+		t.Errorf("exit %d, %s\n%s", code, errs, out)
+	}
+	if code, _, errs := call(t, nil, append(args, "colour=1")...); code != exitFailed || !strings.Contains(errs, "unmet_demand") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+}
+
+func TestReplayRefuses(t *testing.T) {
+	for _, c := range []struct {
+		note string
+		args []string
+		says string
+	}{
+		{"no trace", []string{"embedded", "--pool", "web"}, "--on"},
+		{"a folder that is not there", []string{"nowhere", "--on", "step"}, "folder of policies"},
+		{"several pools and none chosen", []string{"embedded", "--on", "step"}, "has the pools"},
+		{"a trace of no known kind", []string{"embedded", "--pool", "web", "--on", "load.txt"}, "generator"},
+		{"a baseline that is not there", []string{"embedded", "--pool", "web", "--on", "step", "--baselines", "magic"}, "no baseline"},
+		{"a gate without a policy of today", []string{"embedded", "--pool", "web", "--on", "step,days=0.01", "--gate", "cost=1"}, "today"},
+		{"an open loop on what is no journal", []string{"embedded", "--pool", "web", "--on", "nothing.jsonl", "--open"}, "nothing.jsonl"},
+	} {
+		if code, _, errs := call(t, nil, append([]string{"replay"}, c.args...)...); code != exitFailed || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: exit %d, %q; want something that says %q", c.note, code, errs, c.says)
+		}
+	}
+}

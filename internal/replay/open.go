@@ -1,0 +1,194 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"trimtab/internal/engine"
+	"trimtab/internal/replay/trace"
+	"trimtab/internal/scale"
+)
+
+// maxDifferences bounds the differences that a result spells out; all are counted.
+const maxDifferences = 500
+
+// OpenLoop decides recorded entries again under each policy: which decisions differ, and why. Nothing that a decision
+// would have changed comes back to it; the result says so. With the policies of an entry's own revision every decision
+// is the recorded one, bit for bit. The pool's own numbers (rails, settings, policy) are those of the policy given, and
+// the recorded ones where asRecorded is set.
+func OpenLoop(ctx context.Context, policies []Policy, entries []scale.Entry, asRecorded bool) (*Result, error) {
+	r := &Result{Version: ResultVersion, Loop: Open, Redecided: &Redecided{Changed: map[string]int{}}}
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b scale.Entry) int { return a.At.Compare(b.At) })
+	for i := range policies {
+		p := &policies[i]
+		r.Policies = append(r.Policies, Subject{Name: p.Name, Kind: p.Kind, Pool: p.Pool.Name, Revision: p.Policy.Revision()})
+		for k := range entries {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			e := &entries[k]
+			if e.Pool != p.Pool.Name {
+				continue
+			}
+			if err := r.Redecided.again(ctx, p, e, asRecorded); err != nil {
+				return nil, fmt.Errorf("decide entry %s of pool %s again: %w", e.Key, e.Pool, err)
+			}
+		}
+	}
+	if r.Redecided.Entries == 0 {
+		return nil, fmt.Errorf("none of the %d entries is of a pool of the policies given", len(entries))
+	}
+	return r, nil
+}
+
+// again decides one entry.
+func (r *Redecided) again(ctx context.Context, p *Policy, e *scale.Entry, asRecorded bool) error {
+	view := e.View
+	if !asRecorded {
+		view.Rails, view.Settings, view.Policy = p.Pool.Rails, p.Pool.Settings, p.Pool.Policy
+		view.Labels = p.Pool.Labels
+	}
+	now := *e
+	now.View = view
+	now.Proposal, now.Decision = engine.Redecide(ctx, p.Policy, &view)
+	r.Entries++
+	sameProposal, err := same(e.Proposal, now.Proposal)
+	if err != nil {
+		return err
+	}
+	sameDecision, err := same(e.Decision, now.Decision)
+	if err != nil {
+		return err
+	}
+	if sameProposal && sameDecision {
+		r.Same++
+	}
+	was, is := decisionOf(e), decisionOf(&now)
+	if was.Action == is.Action && was.Direction == is.Direction && equalCapacity(was.To, is.To) {
+		r.SameDecision++
+		return nil
+	}
+	r.Changed[fmt.Sprintf("%s %s → %s %s", was.Action, was.Direction, is.Action, is.Direction)]++
+	if len(r.Differences) < maxDifferences {
+		is.Outcome = nil
+		r.Differences = append(r.Differences, Difference{
+			Policy: p.Name, Pool: e.Pool, Key: e.Key, At: e.At, Why: why(&was, &is), Recorded: was, Now: is,
+		})
+	}
+	return nil
+}
+
+// same compares two documents as they are stored.
+func same(a, b any) (bool, error) {
+	x, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := json.Marshal(b)
+	return bytes.Equal(x, y), err
+}
+
+func equalCapacity(a, b scale.Capacity) bool {
+	return a.Instances == b.Instances && (a.Mix == nil) == (b.Mix == nil) && (a.Mix == nil || *a.Mix == *b.Mix)
+}
+
+// why names what decided on either side.
+func why(was, is *Decision) string {
+	return fmt.Sprintf("recorded %s; now %s", cause(was), cause(is))
+}
+
+// cause is a decision in a few words: what was wanted and by which reason, and the rail that had the last word.
+func cause(d *Decision) string {
+	text := "no reason is known"
+	if d.Wanted != nil {
+		text = fmt.Sprintf("%d wanted", *d.Wanted)
+		for _, r := range d.Reasons {
+			if r.State == scale.ReasonKnown && r.Instances == *d.Wanted {
+				text += " by " + strings.TrimSuffix(r.Code+" "+r.Name, " ")
+				break
+			}
+		}
+	}
+	if d.Fault != "" {
+		text = "fault: " + d.Fault
+	}
+	text += fmt.Sprintf(", %s from %d to %d", d.Action, d.From.Instances, d.To.Instances)
+	if n := len(d.Adjustments); n > 0 {
+		text += " because of " + d.Adjustments[n-1].Code
+	}
+	return text
+}
+
+// LoadOf makes the load of a pool from its recorded entries: what a signal said of the demand, in instances at their
+// capacity, which full is the signal's value of. It is what a closed loop over a journal runs on.
+func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*trace.Series, error) {
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, func(a, b scale.Entry) int { return a.At.Compare(b.At) })
+	values := map[int64]float64{}
+	for i := range entries {
+		v, ok := entries[i].View.Signals[signal]
+		if !ok || !v.HasDemand || v.State == scale.SignalMissing || v.State == scale.SignalStale {
+			continue
+		}
+		// The demand is a mean over the window: it is put where the newest sample ends.
+		values[v.NewestAt.Unix()/60] = max(0, float64(v.Demand)/1000/full)
+	}
+	if len(values) == 0 {
+		return nil, fmt.Errorf("journal of %s: no entry knows the demand by signal %q", name, signal)
+	}
+	first, last := int64(0), int64(0)
+	for m := range values {
+		if first == 0 || m < first {
+			first = m
+		}
+		last = max(last, m)
+	}
+	if last-first > 5*366*24*60 {
+		return nil, fmt.Errorf("journal of %s: it spans more than five years", name)
+	}
+	s := &trace.Series{
+		Name: name, Origin: "journal, demand by signal " + signal, Start: time.Unix(first*60, 0).UTC(), Step: time.Minute,
+	}
+	before := values[first]
+	for m := first; m <= last; m++ {
+		v, ok := values[m]
+		if !ok {
+			v = before
+			s.Missing++
+		}
+		before = v
+		s.Values = append(s.Values, v)
+	}
+	return s, nil
+}
+
+// ReadEntries reads journal entries, one JSON object a line or all in one array.
+func ReadEntries(data []byte) ([]scale.Entry, error) {
+	data = bytes.TrimSpace(data)
+	if bytes.HasPrefix(data, []byte("[")) {
+		var all []scale.Entry
+		if err := json.Unmarshal(data, &all); err != nil {
+			return nil, fmt.Errorf("read entries: %w", err)
+		}
+		return all, nil
+	}
+	var all []scale.Entry
+	d := json.NewDecoder(bytes.NewReader(data))
+	for d.More() {
+		var e scale.Entry
+		if err := d.Decode(&e); err != nil {
+			return nil, fmt.Errorf("read entry %d: %w", len(all)+1, err)
+		}
+		if e.Version != scale.EntryVersion || e.Pool == "" {
+			return nil, fmt.Errorf("read entry %d: it is no journal entry of version %d", len(all)+1, scale.EntryVersion)
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
