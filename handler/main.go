@@ -53,6 +53,7 @@ var commands = []func(*hall) *cobra.Command{
 	pauseCommand,
 	pinCommand,
 	releaseCommand,
+	doctorCommand,
 	versionCommand,
 }
 
@@ -86,8 +87,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, environ [
 		return exitDone
 	}
 	fmt.Fprintf(stderr, "trimtab: %v\n", err)
-	if !started {
+	var coded codedError
+	switch {
+	case !started:
 		return exitUsage
+	case errors.As(err, &coded):
+		return coded.code
 	}
 	return exitFailed
 }

@@ -44,6 +44,7 @@ var rooms = []roomRow{
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
 	{"internal/autoscale", nil, "it turns a foreign file into files; whether they work is asked of policy by who writes them"},
+	{"internal/doctor", []string{"internal/scale"}, "it judges what others have looked at, and looks at nothing itself"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
 	{"internal/report", []string{"internal/scale", "internal/replay"}, "it draws what it is given and reckons nothing"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/forecast", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},

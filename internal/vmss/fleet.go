@@ -31,6 +31,7 @@ const (
 	opFollow = "follow"
 	opCount  = "count"
 	opQuota  = "quota"
+	opLook   = "look"
 )
 
 // Options say where Resource Manager is and how much of it may be used; a zero field takes its default.
@@ -140,8 +141,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (f *Fleet) newClients(subscription string) (*clients, error) {
-	factory, err := armcompute.NewClientFactory(subscription, f.cred, &arm.ClientOptions{
+// clientOptions are those of every client of this room.
+func (f *Fleet) clientOptions() *arm.ClientOptions {
+	return &arm.ClientOptions{
 		ClientOptions: policy.ClientOptions{
 			Cloud:     f.cloud,
 			Transport: newTransporter(f.options.Transport),
@@ -151,7 +153,11 @@ func (f *Fleet) newClients(subscription string) (*clients, error) {
 		},
 		// Registering a provider takes a permission that scaling does not need, and minutes (facts: VMSS 1.6).
 		DisableRPRegistration: true,
-	})
+	}
+}
+
+func (f *Fleet) newClients(subscription string) (*clients, error) {
+	factory, err := armcompute.NewClientFactory(subscription, f.cred, f.clientOptions())
 	if err != nil {
 		return nil, fmt.Errorf("scale sets: client for subscription %s: %w", subscription, err)
 	}
