@@ -48,6 +48,7 @@ var commands = []func(*hall) *cobra.Command{
 	replayCommand,
 	importCommand,
 	reportCommand,
+	consumeCommand,
 	sendCommand,
 	freezeCommand,
 	pauseCommand,

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,21 +87,11 @@ func understood(bodies [][]byte) error {
 
 // hubOptions reads the hub's settings from the environment.
 func hubOptions(h *hall) (hub.Options, error) {
-	env := map[string]string{}
-	for _, pair := range h.environ {
-		if name, value, ok := strings.Cut(pair, "="); ok {
-			env[name] = value
-		}
+	r := newReader(h.environ)
+	o, err := r.hub()
+	if err != nil || o.Connection != "" {
+		return o, err
 	}
-	o := hub.Options{Connection: env[setHubString], Hub: env[setHubName]}
-	if o.Connection != "" {
-		return o, nil
-	}
-	if o.Namespace = env[setHubNamespace]; o.Namespace == "" {
-		return o, fmt.Errorf("%s or %s: neither is set; right would be the hub's connection string, or its namespace, such as "+
-			"name.servicebus.windows.net", setHubString, setHubNamespace)
-	}
-	credential, err := newCredential(&Config{OnPlatform: env[setIdentity] != "", ClientID: env[setClientID]})
-	o.Credential = credential
+	o.Credential, err = newCredential(&Config{OnPlatform: r.env[setIdentity] != "", ClientID: r.env[setClientID]})
 	return o, err
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"trimtab/internal/engine"
-	"trimtab/internal/vmss"
 )
 
 // engineGrace is how much longer than its deadline an engine is waited for: what it calls heeds the deadline, so this is
@@ -40,43 +39,20 @@ func serve(ctx context.Context, h *hall) error {
 	if err := errors.Join(err, policyErr); err != nil {
 		return cannotStart(err)
 	}
-	log := newLog(h, config)
-	slog.SetDefault(log)
-
-	credential, err := newCredential(config)
+	house, err := furnish(ctx, h, config, bundle)
 	if err != nil {
 		return cannotStart(err)
 	}
-	memory, err := openLedger(config, credential)
-	if err != nil {
-		return cannotStart(err)
-	}
-	fleet, err := vmss.New(credential, vmss.Options{
-		Endpoint: config.ARM.Endpoint, Audience: config.ARM.Audience, Now: config.Clock.Now,
-	})
-	if err != nil {
-		return cannotStart(errors.Join(err, memory.Close()))
-	}
-	eng, err := engine.New(engine.Options{
-		Pools: bundle.Pools, Policy: bundle, Fleet: fleet, Ledger: memory, Now: config.Clock.Now, Writer: writerName(),
-		Frozen: config.Freeze, FactsMaxAge: config.FactsMaxAge, Lease: leaseOf(config.Clock), Log: log,
-		Self: selfOf(config),
-	})
-	if err != nil {
-		return cannotStart(errors.Join(err, memory.Close()))
-	}
-	kept := &keeper{
-		corridor: eng, journal: memory, pools: bundle.Pools, days: config.JournalDays, now: config.Clock.Now, log: log,
-	}
-	doors := newDoors(&gate{corridor: kept, open: memory.Ensure}, config.Deadline, log)
+	log := house.log
+	doors := newDoors(house.corridor, config.Deadline, log)
 	listener, err := openPort(ctx, config.Port)
 	if err != nil {
-		return cannotStart(errors.Join(err, memory.Close()))
+		return cannotStart(errors.Join(err, house.close()))
 	}
 	log.InfoContext(ctx, "ready", slog.String("address", listener.Addr().String()), slog.String("version", programVersion()),
 		slog.Int("pools", len(bundle.Pools)), slog.String("revision", bundle.Revision()),
 		slog.Int64("took_ms", time.Since(begun).Milliseconds()), slog.Any("settings", config))
-	return errors.Join(serveDoors(ctx, listener, doors, log), memory.Close())
+	return errors.Join(serveDoors(ctx, listener, doors, log), house.close())
 }
 
 // leaseOf is how long an intent may wait for its PATCH, by the clock that decisions are made at. The PATCH itself takes

@@ -27,6 +27,21 @@ const (
 	setStorageURL  = "AzureWebJobsStorage__tableServiceUri"
 	setStorageName = "AzureWebJobsStorage__accountName"
 	setIdentity    = "IDENTITY_ENDPOINT"
+	setBlobURL     = "AzureWebJobsStorage__blobServiceUri"
+
+	setGroup        = "METRICS_CONSUMER_GROUP"
+	setMarksURL     = "TRIMTAB_CHECKPOINT_ENDPOINT"
+	setMarksString  = "TRIMTAB_CHECKPOINT_CONNECTION"
+	setMarksName    = "TRIMTAB_CHECKPOINT_CONTAINER"
+	setStart        = "TRIMTAB_CONSUME_START"
+	setBatch        = "TRIMTAB_CONSUME_BATCH"
+	setExpiry       = "TRIMTAB_CONSUME_EXPIRY"
+	setMarksEvery   = "TRIMTAB_CONSUME_CHECKPOINT"
+	setSweepEvery   = "TRIMTAB_CONSUME_SWEEP"
+	setHealth       = "TRIMTAB_HEALTH_ADDRESS"
+	setStreamHub    = "TRIMTAB_STREAM_HUB"
+	setStreamSpace  = "TRIMTAB_STREAM_NAMESPACE"
+	setStreamString = "TRIMTAB_STREAM_CONNECTION"
 )
 
 // setting is one setting the handler knows.
@@ -58,9 +73,23 @@ var settings = []setting{
 	{name: setJournalDays, fallback: "30", about: "days that journal entries are kept"},
 	{name: setLogLevel, fallback: "info", about: "debug, info, warn or error"},
 	{name: setClock, about: "SCALE,ORIGIN,WALL_MS: time runs faster; only against an ARM endpoint on loopback"},
+	{name: setStreamHub, about: "event hub that journal entries are streamed to as CloudEvents; none unless given"},
+	{name: setStreamSpace, about: "its namespace, reached by identity, such as NAME.servicebus.windows.net"},
+	{name: setStreamString, about: "the same by connection string", secret: true},
+	{name: setGroup, fallback: "$Default", about: "consumer group of the trigger, and of consume"},
+	{name: setMarksURL, about: "consume: blob service for checkpoints, https://ACCOUNT.blob.core.windows.net, by identity"},
+	{name: setMarksString, about: "consume: the same by connection string", secret: true},
+	{name: setMarksName, fallback: "trimtab-checkpoints", about: "consume: container of the checkpoints"},
+	{name: setStart, fallback: "latest", about: "consume: where a partition without a checkpoint begins: latest, earliest or an instant"},
+	{name: setBatch, fallback: "100", about: "consume: events that are taken at once"},
+	{name: setExpiry, fallback: "1m", about: "consume: how long the partitions of a process that died stay unread"},
+	{name: setMarksEvery, fallback: "5s", about: "consume: how far checkpoints lie behind"},
+	{name: setSweepEvery, fallback: "1m", about: "consume: time between two sweeps"},
+	{name: setHealth, fallback: "127.0.0.1:8080", about: "consume: where /livez, /readyz and /status answer"},
 	{name: setPort, about: "port on 127.0.0.1, given by the host", outside: true},
 	{name: setStorage, about: "the host's own storage; its table service is used when none is named above", secret: true},
 	{name: setStorageURL, about: "the same by identity: its table service", outside: true},
+	{name: setBlobURL, about: "the same by identity: its blob service, for consume", outside: true},
 	{name: setStorageName, about: "the same by identity: its account", outside: true},
 	{name: setIdentity, about: "managed identity, given by the platform", secret: true, outside: true},
 }

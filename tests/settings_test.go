@@ -24,6 +24,7 @@ var given = map[string]string{
 	"IDENTITY_ENDPOINT":                    "the platform gives it where there is a managed identity",
 	"AzureWebJobsStorage__tableServiceUri": "AzureWebJobsStorage by identity, in place of the connection string",
 	"AzureWebJobsStorage__accountName":     "AzureWebJobsStorage by identity, in place of the connection string",
+	"AzureWebJobsStorage__blobServiceUri":  "AzureWebJobsStorage by identity, in place of the connection string",
 }
 
 // hosts are settings in the sample that only the host reads.
