@@ -35,3 +35,21 @@ func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
 func jumped(old, read scale.Facts) bool {
 	return read.Capacity < old.Capacity && 2*read.Capacity < old.Capacity
 }
+
+// anew decides once more in the same turn, because Spot was refused and regular machines may stand in for it. It brings
+// no samples of its own; where it comes to nothing, a later turn decides.
+func (e *Engine) anew(ctx context.Context, v *visit, first PoolReport) PoolReport {
+	next := visit{
+		pool: v.pool, arm: v.arm, again: true,
+		trigger: scale.Trigger{Kind: "outcome", Source: v.trigger.Source, Invocation: v.trigger.Invocation},
+	}
+	report, err := e.try(ctx, &next)
+	if err != nil || report.Entry == "" {
+		return first
+	}
+	report.Counts, report.NoticeCounts = first.Counts, first.NoticeCounts
+	if report.Outcome == nil {
+		report.Outcome = first.Outcome
+	}
+	return report
+}

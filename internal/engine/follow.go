@@ -78,6 +78,8 @@ func (e *Engine) ask(ctx context.Context, v *visit) {
 			result = scale.Preempted
 		}
 		e.finish(v, &in, result, progress.Failure)
+		// What an operation that has failed did not make is surely missing: no second read is waited for.
+		v.failed = result == scale.Failed
 		e.readFacts(ctx, v)
 		return
 	}
@@ -160,6 +162,9 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 		if b, ok := backOff(in.Direction, failure, now, c.Facts.Spot); ok {
 			b.Refused = result == scale.Refused
 			c.Memory.BackOffs = append(inForce(c.Memory.BackOffs, now), b)
+			if c.Facts.Spot && scale.SpotShort(b.Class) {
+				c.Memory.SpotShort = &scale.Shortage{At: now, Until: b.Until, Class: b.Class, Code: b.Code}
+			}
 		}
 	}
 	switch {

@@ -50,6 +50,10 @@ type visit struct {
 	// unread is true when a change was wanted and its fresh read failed; contended when the control row was lost to
 	// other processes too often.
 	unread, contended bool
+	// again is true when what ARM answered to the change asks for another decision at once.
+	again bool
+	// failed is true when an operation's failure was learnt within this try.
+	failed bool
 	// cause is the kind of the notice for which the pool is evaluated, empty if there is none.
 	cause string
 	// note is what else the entry is to say.
@@ -69,6 +73,9 @@ func (e *Engine) visit(ctx context.Context, v *visit) (PoolReport, error) {
 		// Notices live in the control row: a turn that brings some does not leave it to others.
 		v.contended = try > tries && len(v.notices) == 0
 		report, err := e.try(ctx, v)
+		if err == nil && v.again {
+			return e.anew(ctx, v, report), nil
+		}
 		if !errors.Is(err, scale.ErrConflict) || try >= 2*tries {
 			return report, err
 		}
@@ -106,6 +113,9 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	report := reportOf(v, entry)
 	if entry.Decision.Act {
 		e.act(ctx, v, commit.Attempt, &report)
+		blend := entry.Proposal.Blend
+		v.again = !v.again && blend != nil && blend.StandIn && v.control.Facts.Spot && report.Outcome != nil &&
+			report.Outcome.Result == scale.Refused && scale.SpotShort(report.Outcome.Class)
 	}
 	return report, nil
 }
@@ -120,7 +130,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	v.control.Version = scale.ControlVersion
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
 	v.loads = loads{}
-	v.outcome, v.fresh, v.moved, v.unread, v.note = nil, false, false, false, ""
+	v.outcome, v.fresh, v.moved, v.unread, v.failed, v.note = nil, false, false, false, false, ""
 	v.noticed, v.cause = NoticeCounts{}, ""
 	rewind(&v.control, v.now, e.Lease)
 	v.control.Memory.Notes.Trim(v.now)
@@ -163,7 +173,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 func (v *visit) due() bool {
 	c := &v.control
 	switch {
-	case v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
+	case v.again, v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
 		return true
 	case v.trigger.Kind != "sweep":
 		return false
@@ -210,6 +220,9 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	e.count(ctx, v, &facts)
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
 	c.Memory.Drift = scale.Drifted(c.Memory.Drift, facts, c.Memory.Evictions)
+	if d := c.Memory.Drift; v.failed && d != nil && facts.Live != nil && facts.Live.Pending() == 0 {
+		d.Sure = d.Seen
+	}
 	// What one read says about missing machines wants a second.
 	c.FactsOutdated, v.fresh = facts.Live != nil && c.Memory.Drift.Unsure(), true
 }
@@ -265,6 +278,9 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		if !s.NextAt.IsZero() && (c.NextEdgeAt.IsZero() || s.NextAt.Before(c.NextEdgeAt)) {
 			c.NextEdgeAt = s.NextAt
 		}
+	}
+	if d.Act && d.Astray > 0 {
+		m.Repaired = &scale.Repaired{At: v.now, Astray: d.Astray}
 	}
 	if d.Act {
 		c.Intent = &scale.Intent{

@@ -28,10 +28,11 @@ import (
 //  9. step: no further than the step within its window.
 //  10. cooldown of the direction.
 //  11. back-off after failures.
-//  12. in flight: one change at a time.
-//  13. limits again: a step that would end outside them goes to their edge.
-//  14. mix: the split that goes with the number.
-//  15. mode: observe records, enforce acts.
+//  12. repair: a few machines more, so that the live split comes back to the blend.
+//  13. in flight: one change at a time.
+//  14. limits again: a step that would end outside them goes to their edge.
+//  15. mix: the split that goes with the number.
+//  16. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -40,7 +41,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, inFlight, edge,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge,
 		} {
 			rail(w)
 		}
@@ -57,7 +58,9 @@ type walk struct {
 	// reason is the code of whatever last gave the number its value.
 	reason string
 	// pinned is true when an operator's pin gave the number; halted when a rail ended the walk.
-	pinned, halted  bool
+	pinned, halted bool
+	// astray is how many machines are of the wrong kind, where that is what is repaired.
+	astray          int
 	adjustments     []scale.Adjustment
 	recommendations []scale.Recommendation
 	capacities      []scale.Recommendation
@@ -163,6 +166,7 @@ func (w *walk) close() scale.Decision {
 		Recommendations: w.recommendations, Capacities: w.capacities,
 	}
 	if !w.halted {
+		d.Astray = w.astray
 		d.To.Instances = w.number
 		d.To.Mix = w.mix()
 		switch {

@@ -177,6 +177,10 @@ func cooldown(w *walk) {
 	}
 	m, c, now := w.view.Memory, w.view.Rails.Cooldown, w.view.Now
 	if w.number > w.from {
+		if w.number <= w.base() && w.standsIn() {
+			// What failed a moment ago for want of Spot is no growth to rest after.
+			return
+		}
 		if until := m.GrownAt.Add(seconds(c.GrowSeconds)); !m.GrownAt.IsZero() && now.Before(until) {
 			w.set("cooldown", "cooldown_grow", w.from, until, "")
 		}
@@ -200,19 +204,21 @@ func backOff(w *walk) {
 	case w.number < w.from:
 		direction = scale.Shrink
 	}
-	if b, ok := forbids(w.view, direction, w.number); ok {
+	if b, ok := forbids(w.view, direction, w.number, w.standsIn()); ok {
 		w.set("back_off", "back_off_"+string(b.Class), w.from, b.Until, b.Code)
 	}
 }
 
 // forbids finds the longest back-off in force against a direction. A failure to get Spot machines does not hold back a
-// set with a mix, whose regular part comes all the same, unless the whole request was refused because of its Spot part.
-func forbids(v *scale.View, direction scale.Direction, number int) (longest scale.BackOff, found bool) {
+// set with a mix, whose regular part comes all the same, unless the whole request was refused because of its Spot part
+// and nothing stands in for it.
+func forbids(v *scale.View, direction scale.Direction, number int, standsIn bool) (longest scale.BackOff, found bool) {
 	for _, b := range v.Memory.BackOffs {
-		spotOnly := b.Class == scale.ClassNoSpot || b.Class == scale.ClassQuotaSpot || b.Class == scale.ClassSpotPrice
+		spotOnly := scale.SpotShort(b.Class)
 		mix := v.Facts.Mix
 		switch {
 		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction:
+		case spotOnly && mix != nil && standsIn:
 		case spotOnly && mix != nil && (!b.Refused || number-mix.Regular(number) <= v.Facts.Capacity-mix.Regular(v.Facts.Capacity)):
 		case !found || b.Until.After(longest.Until):
 			longest, found = b, true
@@ -237,44 +243,4 @@ func edge(w *walk) {
 	if f := w.view.Facts; f.PlatformMax > 0 && w.number > w.platformMax() {
 		w.set("platform", "platform_max", w.platformMax(), time.Time{}, f.PlatformMaxRule)
 	}
-}
-
-// mix is the split that goes with the number: the policy's blend where the set has a mix and nothing forbids the
-// change, else the set's own.
-func (w *walk) mix() *scale.Mix {
-	v, own := w.view, w.view.Facts.Mix
-	blend := w.proposal.Blend
-	if blend == nil || w.proposal.Fault != "" {
-		return own
-	}
-	note := func(code string, until time.Time) *scale.Mix {
-		w.adjustments = append(w.adjustments, scale.Adjustment{
-			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until,
-		})
-		return own
-	}
-	if own == nil || v.Orchestration != scale.Flexible || !v.Facts.Spot {
-		return note("mix_unsupported", time.Time{})
-	}
-	want := blend.Mix.For(w.number, blend.Rounding)
-	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
-		return note("mix_out_of_range", time.Time{})
-	}
-	if want == *own {
-		return own
-	}
-	if v.Memory.InFlight != nil {
-		return note("in_flight", time.Time{})
-	}
-	if w.number == w.from {
-		// A change of the mix alone rests like a change of the number.
-		until := v.Memory.RemixedAt.Add(seconds(v.Rails.Cooldown.MixSeconds))
-		if !v.Memory.RemixedAt.IsZero() && v.Now.Before(until) {
-			return note("cooldown_mix", until)
-		}
-		if b, ok := forbids(v, scale.Remix, w.number); ok {
-			return note("back_off_"+string(b.Class), b.Until)
-		}
-	}
-	return &want
 }

@@ -40,6 +40,7 @@ const (
 	growStep, growPercent   = 4, 100
 	shrinkStep, shrinkShare = 1, 10
 	stepWindow              = 300
+	repairOnce, repairShare = 1, 10
 )
 
 var (
@@ -51,7 +52,7 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown", "stabilisation_seconds",
-	"grow_step", "shrink_step", "warm_up_seconds", "labels", "settings",
+	"grow_step", "shrink_step", "warm_up_seconds", "repair", "labels", "settings",
 }
 
 // definition is a pool and where it was written.
@@ -157,6 +158,10 @@ func (o fields) rails() scale.Rails {
 		GrowStep:             o.step("grow_step", scale.Step{Instances: growStep, Percent: growPercent, WindowSeconds: stepWindow}),
 		ShrinkStep:           o.step("shrink_step", scale.Step{Instances: shrinkStep, Percent: shrinkShare, WindowSeconds: stepWindow}),
 		WarmUpSeconds:        o.whole("warm_up_seconds", 0, hour, defaultWarmUp),
+		Repair:               scale.Repair{Instances: repairOnce, Percent: repairShare},
+	}
+	if b, ok := o.sub("repair", "instances", "percent"); ok {
+		r.Repair = scale.Repair{Instances: b.whole("instances", 0, maxInstances, 0), Percent: b.whole("percent", 0, 100, 0)}
 	}
 	if c, ok := o.sub("cooldown", "grow_seconds", "shrink_seconds", "mix_seconds"); ok {
 		r.Cooldown = scale.Cooldown{

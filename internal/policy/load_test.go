@@ -276,6 +276,7 @@ func TestLoadReadsDefinitions(t *testing.T) {
 			Limits:     scale.Limits{Min: 0, Max: 1000, Default: 7},
 			Cooldown:   scale.Cooldown{GrowSeconds: 0, ShrinkSeconds: 300, MixSeconds: 900},
 			ShrinkStep: scale.Step{Percent: 50, WindowSeconds: 60},
+			Repair:     scale.Repair{Instances: 1, Percent: 10},
 		},
 		Signals: []scale.Signal{
 			{
@@ -314,6 +315,7 @@ func TestADefinitionThatSaysLittleIsOnTheSafeSide(t *testing.T) {
 			GrowStep:             scale.Step{Instances: 4, Percent: 100, WindowSeconds: 300},
 			ShrinkStep:           scale.Step{Instances: 1, Percent: 10, WindowSeconds: 300},
 			WarmUpSeconds:        180,
+			Repair:               scale.Repair{Instances: 1, Percent: 10},
 		},
 		Settings: []byte("{}"),
 	}

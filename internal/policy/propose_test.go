@@ -220,7 +220,7 @@ func TestBlends(t *testing.T) {
 		"half of it":       {rego: `blend := {"base": 2}`, fault: "blend: base and regular_percent must be given"},
 		"more than all":    {rego: `blend := {"base": 2, "regular_percent": 101}`, fault: "blend: regular_percent is a whole number from 0 to 100"},
 		"no such rounding": {rego: `blend := {"base": 2, "regular_percent": 1, "rounding": "up"}`, fault: "blend: rounding is regular_down or regular_up"},
-		"no such field":    {rego: `blend := {"base": 2, "regular_percent": 1, "spot": 1}`, fault: "blend: spot is no field of a blend: base, regular_percent, rounding"},
+		"no such field":    {rego: `blend := {"base": 2, "regular_percent": 1, "spot": 1}`, fault: "blend: spot is no field of a blend: base, regular_percent, rounding, stand_in, return_after_seconds"},
 		"undefined":        {rego: "blend := x\n\nx := 1 if input.limits.min > 99", fault: "pools/probe/probe.rego:5: blend is undefined"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -196,8 +196,15 @@ func blend(p *scale.Proposal, t *ast.Term) {
 			if b.Rounding = scale.Rounding(s); bad == "" && b.Rounding != scale.RegularDown && b.Rounding != scale.RegularUp {
 				bad = "is regular_down or regular_up"
 			}
+		case "stand_in":
+			stand, isBool := v.Value.(ast.Boolean)
+			if b.StandIn = bool(stand); !isBool {
+				bad = "is true or false"
+			}
+		case "return_after_seconds":
+			b.ReturnSeconds, bad = wantedNumber(v)
 		default:
-			bad = "is no field of a blend: base, regular_percent, rounding"
+			bad = "is no field of a blend: base, regular_percent, rounding, stand_in, return_after_seconds"
 		}
 		if bad != "" {
 			wrong = append(wrong, shorten("blend: "+stringOf(k)+" "+bad))

@@ -25,6 +25,20 @@ func (m Mix) Regular(n int) int {
 	return m.Base + m.RegularPercent*(n-m.Base)/100
 }
 
+// Change is how a set of so many regular and Spot machines, evicted but deallocated ones among the latter, is split after
+// d more of them, or after -d fewer (facts: VMSS 2.1). A surplus of regular ones stays while the set grows; what a
+// shrink takes is not documented further than that the mix decides first.
+func (m Mix) Change(regular, spot, d int) (regularAfter, spotAfter int) {
+	target := m.Regular(regular + spot + d)
+	if d >= 0 {
+		add := min(max(target-regular, 0), d)
+		return regular + add, spot + d - add
+	}
+	take := min(max(regular-target, 0), -d, regular)
+	take = max(take, -d-spot)
+	return regular - take, spot + d + take
+}
+
 // For returns the mix whose arithmetic, which always rounds down, yields for n instances what the named rounding rule
 // asks for: with RegularUp the base is raised by as little as does it.
 func (m Mix) For(n int, r Rounding) Mix {

@@ -111,8 +111,8 @@ type Outcome struct {
 
 // Trigger is what caused an evaluation.
 type Trigger struct {
-	// Kind is "events", "sweep" or "operator"; or, where an event told of more than measurements, "eviction",
-	// "maintenance", "health" or "rival".
+	// Kind is "events", "sweep" or "operator"; "outcome" where what ARM answered asks for another decision
+	// at once; or, where an event told of more than measurements, "eviction", "maintenance", "health" or "rival".
 	Kind string `json:"kind"`
 	// Source is the partition whose events caused it, with the lowest and highest sequence number of the batch.
 	Source        string `json:"source,omitempty"`

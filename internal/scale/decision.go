@@ -20,6 +20,8 @@ type Decision struct {
 	To Capacity `json:"to"`
 	// Nominal is what sku.capacity becomes for To to come about, where machines are missing; nil where it is To itself.
 	Nominal *int `json:"nominal,omitempty"`
+	// Astray is how many machines are of the wrong kind, where the decision is to repair the live split; 0 else.
+	Astray int `json:"astray,omitempty"`
 	// Reason is the code of the rail that made the decision what it is, or the code of the winning reason.
 	Reason string `json:"reason"`
 	// Act is true when the decision is to be carried out: it scales and the pool enforces.

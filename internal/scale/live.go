@@ -29,5 +29,25 @@ type ZoneCount struct {
 	Pending int `json:"pending"`
 }
 
+// Shortage is Spot that could not be had: since when, until when it is not asked for, and why.
+type Shortage struct {
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until"`
+	Class Class     `json:"class"`
+	Code  string    `json:"code,omitempty"`
+}
+
+// Repaired is a repair of the live split: when it began, and how many machines were of the wrong kind then.
+type Repaired struct {
+	At     time.Time `json:"at"`
+	Astray int       `json:"astray"`
+}
+
+// SpotShort reports whether a failure says that Spot could not be had while regular machines of the size may: a
+// combination that cannot be met is tried with regular ones too (facts: VMSS 3.3).
+func SpotShort(c Class) bool {
+	return c == ClassNoSpot || c == ClassQuotaSpot || c == ClassSpotPrice || c == ClassConstrained
+}
+
 // Pending is how many machines are still coming up.
 func (l *Live) Pending() int { return l.PendingRegular + l.PendingSpot }

@@ -62,6 +62,15 @@ type Rails struct {
 	// WarmUpSeconds is how long a new instance takes until its load shows in the signals: a growth is not repeated on
 	// signals older than the last growth plus this.
 	WarmUpSeconds int `json:"warm_up_seconds"`
+	// Repair is the disruption budget within which the live split is brought back to the blend.
+	Repair Repair `json:"repair"`
+}
+
+// Repair is how many machines at once may be replaced at constant size, so that the live split follows the blend: the
+// larger of Instances and Percent of the count, at least one. The zero Repair repairs nothing.
+type Repair struct {
+	Instances int `json:"instances"`
+	Percent   int `json:"percent"`
 }
 
 // Limits bound the instances of a pool; both ends belong to the range.

@@ -32,6 +32,10 @@ type Reason struct {
 type Blend struct {
 	Mix      Mix      `json:"mix"`
 	Rounding Rounding `json:"rounding"`
+	// StandIn lets regular machines stand in for Spot ones that cannot be had. They give way again ReturnSeconds after
+	// Spot may be asked for anew.
+	StandIn       bool `json:"stand_in,omitempty"`
+	ReturnSeconds int  `json:"return_after_seconds,omitempty"`
 }
 
 // Proposal is what a policy wants.

@@ -29,6 +29,67 @@ func TestMixFollowsAzuresArithmetic(t *testing.T) {
 	}
 }
 
+// TestBothTablesOfTheMixPageRowByRow checks both scenarios of Microsoft's page "Spot Priority Mix"
+// (articles/virtual-machine-scale-sets/spot-priority-mix.md in MicrosoftDocs/azure-compute-docs at 0c6223e9). Regular
+// counts base and extra together; Spot counts deallocated ones too.
+func TestBothTablesOfTheMixPageRowByRow(t *testing.T) {
+	type row struct {
+		action        string
+		to, evicted   int
+		regular, spot int
+	}
+	for name, sc := range map[string]struct {
+		mix  scale.Mix
+		rows []row
+	}{
+		"half above a base of ten, evicted machines are deleted": {scale.Mix{Base: 10, RegularPercent: 50}, []row{
+			{"initial creation", 10, 0, 10, 0},
+			{"scale out to 20", 20, 0, 15, 5},
+			{"scale out to 30", 30, 0, 20, 10},
+			{"scale out to 40", 40, 0, 25, 15},
+			{"scale out to 41", 41, 0, 25, 16},
+			{"scale out to 42", 42, 0, 26, 16},
+			{"all Spot VMs evicted", 26, 16, 26, 0},
+			{"scale out to 30", 30, 0, 26, 4},
+			{"scale out to 42", 42, 0, 26, 16},
+			{"scale out to 44", 44, 0, 27, 17},
+		}},
+		"a quarter above a base of ten, evicted machines are deallocated": {scale.Mix{Base: 10, RegularPercent: 25}, []row{
+			{"initial creation", 20, 0, 12, 8},
+			{"scale out to 50", 50, 0, 20, 30},
+			{"scale out to 110", 110, 0, 35, 75},
+			{"10 Spot VMs evicted, and still counted", 110, 0, 35, 75},
+			{"scale out to 120", 120, 0, 37, 83},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			regular, spot := 0, 0
+			for _, r := range sc.rows {
+				if r.evicted > 0 {
+					spot -= r.evicted
+				} else {
+					regular, spot = sc.mix.Change(regular, spot, r.to-regular-spot)
+				}
+				if regular != r.regular || spot != r.spot || regular+spot != r.to {
+					t.Errorf("%s: got %d regular and %d Spot, want %d and %d", r.action, regular, spot, r.regular, r.spot)
+				}
+			}
+		})
+	}
+}
+
+func TestAShrinkTakesWhatTheMixHasTooMuchOf(t *testing.T) {
+	m := scale.Mix{Base: 10, RegularPercent: 50}
+	for _, c := range [][5]int{
+		{26, 16, -1, 25, 16}, {26, 16, -32, 10, 0}, {26, 4, -2, 24, 4}, {3, 5, -6, 2, 0}, {0, 4, -4, 0, 0}, {2, 2, -9, 0, 0},
+	} {
+		d := max(c[2], -c[0]-c[1])
+		if r, s := m.Change(c[0], c[1], d); r != c[3] || s != c[4] {
+			t.Errorf("%d regular and %d Spot, %d fewer: got %d and %d, want %d and %d", c[0], c[1], -d, r, s, c[3], c[4])
+		}
+	}
+}
+
 func TestMixForReachesItsRounding(t *testing.T) {
 	for base := range 12 {
 		for percent := -5; percent <= 105; percent++ {

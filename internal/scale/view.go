@@ -171,6 +171,10 @@ type Memory struct {
 	BackOffs []BackOff `json:"back_offs,omitempty"`
 	// Notes are what events told that measured nothing: evictions, health, rivals.
 	Notes
+	// SpotShort is the last failure to get Spot machines, nil if there was none.
+	SpotShort *Shortage `json:"spot_short,omitempty"`
+	// Repaired is the last repair of the live split, nil if there was none.
+	Repaired *Repaired `json:"repaired,omitempty"`
 	// Drift is how the machines have come apart from the nominal count, nil if they have not.
 	Drift *Drift `json:"drift,omitempty"`
 	// InFlight is the change that has not ended yet, nil if there is none.

@@ -90,6 +90,43 @@ func TestTrap05RetryAfterIsObeyedHoweverLong(t *testing.T) {
 	r.settled(15)
 }
 
+// Trap 6: an allocation fails within the operation, where nobody reads it; there is no fallback for a quarter of an hour,
+// and the same is asked for without end.
+func TestTrap06ASpotShortfallIsMadeUpInTheTurnThatLearnsOfIt(t *testing.T) {
+	for _, c := range []struct{ name, code string }{
+		{"the operation fails", "OverconstrainedAllocationRequest"}, {"the size is not to be had as Spot", "SkuNotAvailable"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+			r.policy.blend = &scale.Blend{
+				Mix: scale.Mix{Base: 2, RegularPercent: 50}, Rounding: scale.RegularDown, StandIn: true, ReturnSeconds: 600,
+			}
+			r.minutes(1)
+			r.policy.instances = 18
+			r.turn(arm.Scarce{Set: web, Priority: arm.Spot, Left: 0, Code: c.code})
+			r.minutes(1)
+			if got := len(r.patches()); got != 1 {
+				t.Fatalf("%d changes, want the growth alone", got)
+			}
+			// The process that asked is gone; the next turn reads the operation's end, and asks for regular machines.
+			r.restart()
+			r.after(time.Minute)
+			if got := r.sweep(); !got.Sent || len(r.patches()) != 2 {
+				t.Fatalf("the turn that learnt of it sent nothing: %+v", got)
+			}
+			r.minutes(3)
+			r.settled(18)
+			if s := r.set(web); s.Regular.Running != 14 || s.Spot.Running != 4 {
+				t.Errorf("got %d regular and %d Spot, want 14 and 4", s.Regular.Running, s.Spot.Running)
+			}
+			r.minutes(20)
+			if got := len(r.patches()); got != 2 {
+				t.Errorf("%d changes, want no more than the two", got)
+			}
+		})
+	}
+}
+
 // Trap 9: overlapping operations end as preempted, or in conflicts.
 func TestTrap09OneChangeIsUnderWayAtATime(t *testing.T) {
 	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})

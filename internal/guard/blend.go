@@ -1,0 +1,147 @@
+package guard
+
+import (
+	"time"
+
+	"trimtab/internal/scale"
+)
+
+// standsIn reports whether regular machines are to stand in for Spot ones now: the policy's blend says so, Spot could
+// not be had lately, and the time held off after that is not over.
+func (w *walk) standsIn() bool {
+	v, b, short := w.view, w.proposal.Blend, w.view.Memory.SpotShort
+	return b != nil && b.StandIn && w.proposal.Fault == "" && short != nil && v.Facts.Mix != nil && v.Facts.Spot &&
+		v.Orchestration == scale.Flexible && v.Now.Before(short.Until.Add(seconds(b.ReturnSeconds)))
+}
+
+// mix is the split that goes with the number: the policy's blend where the set has a mix and nothing forbids the
+// change, else the set's own.
+func (w *walk) mix() *scale.Mix {
+	v, own := w.view, w.view.Facts.Mix
+	blend := w.proposal.Blend
+	if blend == nil || w.proposal.Fault != "" {
+		return own
+	}
+	note := func(code string, until time.Time) *scale.Mix {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until,
+		})
+		return own
+	}
+	if own == nil || v.Orchestration != scale.Flexible || !v.Facts.Spot {
+		return note("mix_unsupported", time.Time{})
+	}
+	want := w.split(w.number)
+	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
+		return note("mix_out_of_range", time.Time{})
+	}
+	if want == *own {
+		return own
+	}
+	if v.Memory.InFlight != nil {
+		return note("in_flight", time.Time{})
+	}
+	if w.number == w.from {
+		// A change of the mix alone rests like a change of the number.
+		until := v.Memory.RemixedAt.Add(seconds(v.Rails.Cooldown.MixSeconds))
+		if !v.Memory.RemixedAt.IsZero() && v.Now.Before(until) {
+			return note("cooldown_mix", until)
+		}
+		if b, ok := forbids(v, scale.Remix, w.number, false); ok {
+			return note("back_off_"+string(b.Class), b.Until)
+		}
+	}
+	if w.standsIn() && w.number > w.from {
+		note("spot_stand_in", v.Memory.SpotShort.Until.Add(seconds(blend.ReturnSeconds)))
+	}
+	return &want
+}
+
+// split is the mix that yields for n instances what the blend asks for. While regular machines stand in, no more Spot
+// is asked for than there is: the rest is regular.
+func (w *walk) split(n int) scale.Mix {
+	v, blend := w.view, w.proposal.Blend
+	want := blend.Mix.For(n, blend.Rounding)
+	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
+		return want
+	}
+	if !w.standsIn() {
+		if v.Facts.Capacity > w.from {
+			// Azure reckons with the nominal count, in which the missing machines are: the regular ones are named exactly.
+			return scale.Mix{Base: want.Regular(n)}
+		}
+		return want
+	}
+	if n <= w.from {
+		// Nothing is to be had and nothing is needed: the split stays, so that returning to it costs one change.
+		return *v.Facts.Mix
+	}
+	spot := w.from - v.Facts.Mix.Regular(w.from)
+	if l := v.Facts.Live; l != nil {
+		spot = l.Spot
+	}
+	if regular := max(want.Regular(n), n-spot); regular > want.Regular(n) {
+		return scale.Mix{Base: regular}
+	}
+	return want
+}
+
+// repairAgain is how long a repair is not tried again that brought the split no nearer.
+const repairAgain = 6 * time.Hour
+
+// repair moves machines of the kind that there are too many of, at constant size: Azure applies a mix to later changes
+// only (facts: VMSS 2.1), so the pool grows by a few first, which come as the kind that is missing, and then shrinks to
+// its number, which takes the kind that there is too much of. How many at once is the pool's disruption budget.
+func repair(w *walk) {
+	v := w.view
+	budget, live, mix := v.Rails.Repair, v.Facts.Live, v.Facts.Mix
+	if w.pinned || w.number != w.from || budget == (scale.Repair{}) || live == nil || mix == nil || w.proposal.Blend == nil ||
+		!w.proposal.Known || w.proposal.Doubt || v.Memory.InFlight != nil || w.standsIn() || w.split(w.number) != *mix {
+		return
+	}
+	if live.Pending() > 0 || live.Instances != w.from || v.Facts.ProvisioningState == "Updating" {
+		return
+	}
+	astray := live.Regular - mix.Regular(w.from)
+	spotWanted := astray > 0
+	astray = max(astray, -astray)
+	if astray == 0 {
+		return
+	}
+	if spotWanted {
+		if b, ok := forbids(v, scale.Grow, w.number, false); ok && scale.SpotShort(b.Class) || v.Memory.SpotShort != nil && v.Now.Before(v.Memory.SpotShort.Until) {
+			return
+		}
+	}
+	last := v.Memory.GrownAt
+	for _, at := range []time.Time{v.Memory.RemixedAt, v.Memory.ShrunkAt} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	until := last.Add(seconds(v.Rails.Cooldown.MixSeconds))
+	if !last.IsZero() && v.Now.Before(until) {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "repair", Code: "cooldown_mix", Before: w.number, After: w.number, Until: until,
+		})
+		return
+	}
+	if r := v.Memory.Repaired; r != nil && astray >= r.Astray && v.Now.Sub(r.At) < repairAgain {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "repair", Code: "repair_in_vain", Before: w.number, After: w.number, Until: r.At.Add(repairAgain),
+		})
+		return
+	}
+	w.astray = astray
+	most := min(astray, max(budget.Instances, budget.Percent*w.from/100, 1))
+	if n := min(w.number+most, v.Rails.Limits.Max, w.platformMax()); n > w.number && !v.Orders.PauseGrow.Holds(v.Now) {
+		w.set("repair", "mix_repair", n, time.Time{}, "")
+		return
+	}
+	if n := max(w.number-most, v.Rails.Limits.Min); n < w.number && !v.Orders.PauseShrink.Holds(v.Now) {
+		// No room above: first in, then out. What goes is of the kind that there is too much of.
+		if code, _ := doubtful(v); code == "" && v.Facts.LiveProblem == "" && !v.Memory.Drift.Unsure() {
+			w.set("repair", "mix_repair", n, time.Time{}, "")
+		}
+	}
+}
