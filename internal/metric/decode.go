@@ -45,6 +45,7 @@ type Decoder struct {
 	base     int // what was cut from the front of the body: a byte order mark
 	source   scale.Source
 	element  int
+	format   scale.Format
 	tooMany  bool
 	samples  []scale.Sample
 	rejected []scale.Rejection
@@ -129,7 +130,7 @@ func (d *Decoder) read() (reason, detail string) {
 	}
 	before := d.mark()
 	if d.protobuf && d.otlpBytes(d.body) {
-		return "", ""
+		return d.crowded()
 	}
 	d.s.Reset(d.body)
 	for d.value(); d.another(); {
@@ -137,16 +138,25 @@ func (d *Decoder) read() (reason, detail string) {
 	}
 	err := d.s.Finish()
 	switch {
-	case d.tooMany:
-		return ReasonTooManyElements, fmt.Sprintf("more than %d elements in one body; send several bodies", MaxElements)
-	case err == nil:
-		return "", ""
+	case d.tooMany, err == nil:
+		return d.crowded()
 	}
 	// JSON may begin with a line break too, so this is asked second.
 	if d.rewind(before); d.body[0] == otlpFirst && d.otlpBytes(d.body) {
-		return "", ""
+		return d.crowded()
+	}
+	if remoteWrite(d.body) && d.remoteWritten(d.body) {
+		return d.crowded()
 	}
 	return d.broken(err)
+}
+
+// crowded says whether a body that was read had too many elements.
+func (d *Decoder) crowded() (reason, detail string) {
+	if d.tooMany {
+		return ReasonTooManyElements, fmt.Sprintf("more than %d elements in one body; send several bodies", MaxElements)
+	}
+	return "", ""
 }
 
 func (d *Decoder) refuseBody(reason, detail string) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"trimtab/internal/scale"
 	"trimtab/internal/scan"
 )
 
@@ -12,9 +13,10 @@ import (
 // alert/RULE/METRIC with the value that was measured. These are names of their own: what an alert tells is measured only
 // when it is remarkable, and would bend the series that it is of.
 var alertShape = shape{
-	is:   func(o *object) bool { return o.mark("schemaid") },
-	read: (*Decoder).alert,
-	once: []string{"schemaid", "data"},
+	is:     func(o *object) bool { return o.mark("schemaid") },
+	read:   (*Decoder).alert,
+	once:   []string{"schemaid", "data"},
+	format: scale.FormatAlert,
 }
 
 // alertPrefix begins the metric's names of alerts.

@@ -20,6 +20,8 @@ type shape struct {
 	// envelope says that the element wraps others. An envelope within an envelope is not opened: what it costs to look
 	// into a body must not grow with how its sender folded it.
 	envelope bool
+	// format is what samples of it count as, an agent's unless given.
+	format scale.Format
 }
 
 // shapes are the formats in the order in which they are tried, the surest marks first (facts: events 0). The function
@@ -51,6 +53,10 @@ func (d *Decoder) foreign(r *record) {
 		if key, at := o.twice(f.once); key != "" {
 			d.reject(ReasonDuplicateField, fmt.Sprintf("%s at byte %d stands there more than once", key, at))
 			return
+		}
+		if !f.envelope {
+			d.format = f.format
+			defer func() { d.format = scale.FormatUnknown }()
 		}
 		f.read(d, o)
 		return

@@ -28,6 +28,8 @@ type decoded struct {
 	Grain      string             `json:"grain"`
 	Unit       string             `json:"unit,omitempty"`
 	Stats      map[string]float64 `json:"stats"`
+	// Running is since when the statistics run, "?" where that was not told.
+	Running string `json:"running,omitempty"`
 }
 
 func readable(s scale.Sample) decoded {
@@ -47,9 +49,15 @@ func readable(s scale.Sample) decoded {
 			stats[f.name] = f.value
 		}
 	}
+	running := ""
+	if s.Running != nil {
+		if running = "?"; !s.Running.Since.IsZero() {
+			running = s.Running.Since.Format(time.RFC3339)
+		}
+	}
 	return decoded{
 		Element: s.Source.Element, Resource: s.Resource, Metric: s.Metric, Dimensions: s.Dimensions,
-		At: s.At, Grain: s.Grain.String(), Unit: s.Unit, Stats: stats,
+		At: s.At, Grain: s.Grain.String(), Unit: s.Unit, Stats: stats, Running: running,
 	}
 }
 

@@ -24,9 +24,6 @@ const maxMessages = 20 * MaxElements
 // otlpFirst is the first byte of an OTLP request in protobuf: its only field, with a length.
 const otlpFirst = 0x0a
 
-// cumulativeRight is what is wrong with all sums since some beginning.
-const cumulativeRight = "a cumulative sum needs two points, and one event is read by itself"
-
 // otlpShape reads OTLP metrics in JSON (facts: events 1.8).
 var otlpShape = shape{
 	is:   func(o *object) bool { return o.mark("resourcemetrics") },
@@ -165,28 +162,26 @@ func (d *Decoder) otlpMetric(m *metricspb.Metric, around []dimension) {
 	p.what = fmt.Sprintf("an OTLP metric (name %s)", clip([]byte(p.metric)))
 	switch data := m.GetData().(type) {
 	case *metricspb.Metric_Gauge:
-		d.otlpNumbers(p, data.Gauge.GetDataPoints(), around, false)
+		d.otlpNumbers(p, data.Gauge.GetDataPoints(), around, value)
 	case *metricspb.Metric_Sum:
 		points, temporality := data.Sum.GetDataPoints(), data.Sum.GetAggregationTemporality()
-		if temporality == cumulative && !data.Sum.GetIsMonotonic() {
+		switch {
+		case temporality == cumulative && !data.Sum.GetIsMonotonic():
 			// What goes up and down is where it is now: the sum so far is the present value.
-			d.otlpNumbers(p, points, around, false)
-		} else if d.isDelta(p.what, temporality, len(points)) {
-			d.otlpNumbers(p, points, around, true)
+			d.otlpNumbers(p, points, around, value)
+		case temporality == cumulative:
+			d.otlpNumbers(p, points, around, running)
+		case d.isDelta(p.what, temporality, len(points)):
+			d.otlpNumbers(p, points, around, span)
 		}
 	case *metricspb.Metric_Histogram:
 		points := data.Histogram.GetDataPoints()
-		if d.isDelta(p.what, data.Histogram.GetAggregationTemporality(), len(points)) {
-			putHistograms(d, p, points, around)
-		}
+		putHistograms(d, p, data.Histogram.GetAggregationTemporality(), points, around)
 	case *metricspb.Metric_ExponentialHistogram:
 		points := data.ExponentialHistogram.GetDataPoints()
-		if d.isDelta(p.what, data.ExponentialHistogram.GetAggregationTemporality(), len(points)) {
-			putHistograms(d, p, points, around)
-		}
+		putHistograms(d, p, data.ExponentialHistogram.GetAggregationTemporality(), points, around)
 	case *metricspb.Metric_Summary:
-		d.reject(ReasonCumulative, fmt.Sprintf("%s, a summary of %d points: its sum and count are cumulative; right would be a histogram "+
-			"with delta temporality", p.what, len(data.Summary.GetDataPoints())))
+		d.otlpSummaries(p, data.Summary.GetDataPoints(), around)
 	default:
 		d.reject(ReasonMissingField, p.what+" without gauge, sum or histogram")
 	}
@@ -197,22 +192,27 @@ const (
 	delta      = metricspb.AggregationTemporality_AGGREGATION_TEMPORALITY_DELTA
 )
 
+// meaning is what a number of a point stands for.
+type meaning uint8
+
+const (
+	// value: one measurement at an instant. span: the sum over a span. running: the sum since some beginning.
+	value meaning = iota
+	span
+	running
+)
+
 // isDelta reports whether points stand for a span each, and rejects their metric if they do not.
 func (d *Decoder) isDelta(what string, t metricspb.AggregationTemporality, points int) bool {
-	switch t {
-	case delta:
+	if t == delta {
 		return true
-	case cumulative:
-		d.reject(ReasonCumulative, fmt.Sprintf("%s of %d points: %s; right would be delta temporality: the Collector's processor "+
-			"cumulativetodelta, or OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta", what, points, cumulativeRight))
-	default:
-		d.reject(ReasonBadField, fmt.Sprintf("%s of %d points: want an aggregationTemporality of 1 or 2, got %d", what, points, t))
 	}
+	d.reject(ReasonBadField, fmt.Sprintf("%s of %d points: want an aggregationTemporality of 1 or 2, got %d", what, points, t))
 	return false
 }
 
 // otlpNumbers reads the points of a gauge, or those of a sum over spans.
-func (d *Decoder) otlpNumbers(p draft, points []*metricspb.NumberDataPoint, around []dimension, spans bool) {
+func (d *Decoder) otlpNumbers(p draft, points []*metricspb.NumberDataPoint, around []dimension, as meaning) {
 	what := p.what
 	for i, e := range points {
 		if d.tooMany {
@@ -224,13 +224,16 @@ func (d *Decoder) otlpNumbers(p draft, points []*metricspb.NumberDataPoint, arou
 			v = float64(e.GetAsInt())
 		}
 		start := uint64(0)
+		p.running = nil
 		switch {
 		case unrecorded(e):
 			p.stats = unmeasured
 		case e.GetValue() == nil:
 			p.stats = scale.Stats{}
-		case spans:
+		case as == span:
 			p.stats, start = scale.Stats{Has: scale.HasTotal, Total: v}, e.GetStartTimeUnixNano()
+		case as == running:
+			p.stats, p.running = scale.Stats{Has: scale.HasTotal, Total: v}, since(e.GetStartTimeUnixNano())
 		default:
 			p.stats = lone(v)
 		}
@@ -251,7 +254,10 @@ type histogram interface {
 	ProtoReflect() protoreflect.Message
 }
 
-func putHistograms[T histogram](d *Decoder, p draft, points []T, around []dimension) {
+func putHistograms[T histogram](d *Decoder, p draft, t metricspb.AggregationTemporality, points []T, around []dimension) {
+	if t != cumulative && !d.isDelta(p.what, t, len(points)) {
+		return
+	}
 	what := p.what
 	for i, e := range points {
 		if d.tooMany {
@@ -273,11 +279,45 @@ func putHistograms[T histogram](d *Decoder, p draft, points []T, around []dimens
 				*f.into, s.Has = f.value, s.Has|f.has
 			}
 		}
-		if p.stats = settled(s); unrecorded(e) {
+		start := e.GetStartTimeUnixNano()
+		p.stats, p.running = settled(s), nil
+		switch {
+		case unrecorded(e):
 			p.stats = unmeasured
+		case t == cumulative:
+			// The least and the most since the beginning say nothing about now.
+			s.Has &= scale.HasTotal | scale.HasCount
+			s.Minimum, s.Maximum = 0, 0
+			p.stats, p.running, start = s, since(start), 0
 		}
-		d.otlpPut(p, around, e.GetAttributes(), e.GetStartTimeUnixNano(), e.GetTimeUnixNano())
+		d.otlpPut(p, around, e.GetAttributes(), start, e.GetTimeUnixNano())
 	}
+}
+
+// otlpSummaries reads the points of summaries: their sums and counts run (facts: events 1.8).
+func (d *Decoder) otlpSummaries(p draft, points []*metricspb.SummaryDataPoint, around []dimension) {
+	what := p.what
+	for i, e := range points {
+		if d.tooMany {
+			return
+		}
+		p.what = fmt.Sprintf("%s, point %d", what, i)
+		p.stats = scale.Stats{Has: scale.HasTotal | scale.HasCount, Total: e.GetSum(), Count: float64(e.GetCount())}
+		p.running = since(e.GetStartTimeUnixNano())
+		if unrecorded(e) {
+			p.stats, p.running = unmeasured, nil
+		}
+		d.otlpPut(p, around, e.GetAttributes(), 0, e.GetTimeUnixNano())
+	}
+}
+
+// since is the beginning of a running sum.
+func since(nano uint64) *scale.Running {
+	r := &scale.Running{}
+	if nano != 0 && nano/1e9 >= epochFirst && nano/1e9 < epochEnd {
+		r.Since = time.Unix(0, int64(nano)).UTC()
+	}
+	return r
 }
 
 // unrecorded reports whether a point says that there is no value.

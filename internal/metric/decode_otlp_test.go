@@ -45,6 +45,9 @@ func protobuf(t testing.TB, body string) (bytes []byte, ok bool) {
 	return bytes, true
 }
 
+// since makes what is decoded run since otlpStart.
+func since(d *decoded) { d.Running = "2026-05-04T09:02:10Z" }
+
 // checkOTLP holds each case to be the same in JSON and in protobuf, by itself and as the data of a CloudEvent.
 func checkOTLP(t *testing.T, cases []decodeCase) {
 	t.Helper()
@@ -88,7 +91,8 @@ func TestOTLP(t *testing.T) {
 		{"a delta is the total of its span", otlp(who, sum(1, true, otlpOver+`"asInt":"120"`)), []decoded{said(0, "m", "1m0s", stats("total", 120.0))}, nil},
 		{"a delta whose span is unknown", otlp(who, sum(1, true, otlpEnd+`"asInt":"120"`)), []decoded{said(0, "m", "0s", stats("total", 120.0))}, nil},
 		{"what goes up and down is where it is", otlp(who, sum(2, false, otlpOver+`"asInt":"7"`)), []decoded{said(0, "m", "0s", lone(7))}, nil},
-		{"a cumulative sum needs two points", otlp(who, sum(2, true, otlpOver+`"asInt":"918273"`)), nil, first(metric.ReasonCumulative, `name "M"`, "1 points", "two points", "cumulativetodelta")},
+		{"a cumulative sum is a reading since its start", otlp(who, sum(2, true, otlpOver+`"asInt":"918273"`)), []decoded{said(0, "m", "0s", stats("total", 918273.0), since)}, nil},
+		{"a cumulative sum that does not say since when", otlp(who, sum(2, true, otlpEnd+`"asInt":"918273"`)), []decoded{said(0, "m", "0s", stats("total", 918273.0), func(d *decoded) { d.Running = "?" })}, nil},
 		{"a sum of no temporality", otlp(who, sum(0, true, otlpOver+`"asInt":"1"`)), nil, first(metric.ReasonBadField, "got 0")},
 		{"a histogram", otlp(who, histogram("histogram", 1, otlpOver+`"count":"120","sum":5400,"min":2,"max":300,"bucketCounts":["20","100"],"explicitBounds":[10]`)), []decoded{
 			said(0, "m", "1m0s", stats("average", 45.0, "count", 120.0, "maximum", 300.0, "minimum", 2.0, "total", 5400.0)),
@@ -99,9 +103,11 @@ func TestOTLP(t *testing.T) {
 		{"an exponential histogram", otlp(who, histogram("exponentialHistogram", 1, otlpOver+`"count":"4","sum":10,"scale":0,"positive":{"offset":1,"bucketCounts":["0","4"]},"max":5`)), []decoded{
 			said(0, "m", "1m0s", stats("average", 2.5, "count", 4.0, "maximum", 5.0, "total", 10.0)),
 		}, nil},
-		{"a cumulative histogram", otlp(who, histogram("histogram", 2, otlpOver+`"count":"120","sum":5400`)), nil, first(metric.ReasonCumulative)},
-		{"a cumulative exponential histogram", otlp(who, histogram("exponentialHistogram", 2, otlpOver+`"count":"120"`)), nil, first(metric.ReasonCumulative)},
-		{"a summary", otlp(who, `{"name":"M","summary":{"dataPoints":[{`+otlpOver+`"count":"1","sum":1}]}}`), nil, first(metric.ReasonCumulative, "a summary of 1 points")},
+		{"a cumulative histogram, whose extremes say nothing about now", otlp(who, histogram("histogram", 2, otlpOver+`"count":"120","sum":5400,"min":1,"max":9`)), []decoded{said(0, "m", "0s", stats("total", 5400.0, "count", 120.0), since)}, nil},
+		{"a cumulative histogram that has counted nothing yet", otlp(who, histogram("histogram", 2, otlpOver+`"count":"0","sum":0`)), []decoded{said(0, "m", "0s", stats("total", 0.0, "count", 0.0), since)}, nil},
+		{"a cumulative exponential histogram", otlp(who, histogram("exponentialHistogram", 2, otlpOver+`"count":"120"`)), []decoded{said(0, "m", "0s", stats("count", 120.0), since)}, nil},
+		{"a summary", otlp(who, `{"name":"M","summary":{"dataPoints":[{`+otlpOver+`"count":"1","sum":1}]}}`), []decoded{said(0, "m", "0s", stats("total", 1.0, "count", 1.0), since)}, nil},
+		{"a cumulative point without recorded value", otlp(who, sum(2, true, otlpOver+`"flags":1`)), []decoded{said(0, "m", "0s", stats("count", 0.0))}, nil},
 		{"a metric of nothing", otlp(who, `{"name":"M"}`), nil, first(metric.ReasonMissingField, "without gauge, sum or histogram")},
 		{"a point that says there is no value", otlp(who, gauge(otlpEnd+`"flags":1`)), []decoded{said(0, "m", "0s", stats("count", 0.0))}, nil},
 		{"a point without a value", otlp(who, gauge(strings.TrimSuffix(otlpEnd, ","))), nil, first(metric.ReasonMissingField, "point 0", "no value")},
@@ -112,9 +118,9 @@ func TestOTLP(t *testing.T) {
 		{"a span of years", otlp(who, sum(1, true, `"startTimeUnixNano":"1577836800000000000",`+otlpEnd+`"asInt":"1"`)), nil, first(metric.ReasonBadGrain)},
 		{"a start after the end is no span", otlp(who, sum(1, true, `"startTimeUnixNano":"1777885390000000001",`+otlpEnd+`"asInt":"1"`)), []decoded{said(0, "m", "0s", stats("total", 1.0))}, nil},
 		{"a request without metrics", otlp(who), nil, nil},
-		{"every point is an element", otlp(who, gauge(otlpEnd+`"asInt":"1"},{`+otlpEnd+`"asDouble":"NaN"},{`+otlpEnd+`"asInt":"3"`), sum(2, true, otlpEnd+`"asInt":"1"},{`+otlpEnd+`"asInt":"2"`), gauge(otlpEnd+`"asInt":"4"`)), []decoded{
-			said(0, "m", "0s", lone(1)), said(2, "m", "0s", lone(3)), said(4, "m", "0s", lone(4)),
-		}, []refused{{1, metric.ReasonBadNumber, []string{"point 1"}}, {3, metric.ReasonCumulative, []string{"2 points"}}}},
+		{"every point is an element", otlp(who, gauge(otlpEnd+`"asInt":"1"},{`+otlpEnd+`"asDouble":"NaN"},{`+otlpEnd+`"asInt":"3"`), sum(0, true, otlpEnd+`"asInt":"1"},{`+otlpEnd+`"asInt":"2"`), sum(3, true, otlpEnd+`"asInt":"1"`), gauge(otlpEnd+`"asInt":"4"`)), []decoded{
+			said(0, "m", "0s", lone(1)), said(2, "m", "0s", lone(3)), said(5, "m", "0s", lone(4)),
+		}, []refused{{1, metric.ReasonBadNumber, []string{"point 1"}}, {3, metric.ReasonBadField, []string{"2 points"}}, {4, metric.ReasonBadField, []string{"1 points"}}}},
 		{"no name", otlp(who, `{"gauge":{"dataPoints":[{`+otlpEnd+`"asInt":"1"}]}}`), nil, first(metric.ReasonBadName, "is empty")},
 		{"no resource", otlp(attribute("service.name", "orders"), gauge(otlpEnd+`"asInt":"1"`)), nil, first(metric.ReasonNoResource, "cloud.resource_id")},
 		{

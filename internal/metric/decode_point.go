@@ -20,6 +20,8 @@ type draft struct {
 	at                     time.Time
 	grain                  time.Duration
 	stats                  scale.Stats
+	// running is set where the statistics are sums since some beginning.
+	running *scale.Running
 }
 
 // put ends an element as the sample that p says, or says what forbids that.
@@ -53,7 +55,7 @@ func (d *Decoder) put(p draft) {
 	switch {
 	case why != "":
 		refuse(ReasonBadDimension, "%s", why)
-	case p.stats.Has&^scale.HasCount == 0 && p.stats != unmeasured:
+	case p.stats.Has&^scale.HasCount == 0 && p.stats != unmeasured && p.running == nil:
 		refuse(ReasonMissingField, "no value of %s", clip([]byte(p.metric)))
 	case p.at.IsZero():
 		refuse(ReasonBadTime, "no time")
@@ -67,6 +69,10 @@ func (d *Decoder) put(p draft) {
 		sample := d.accept()
 		sample.Resource, sample.Metric, sample.Dimensions, sample.Unit = resource, name, dimensions, unit
 		sample.At, sample.Grain, sample.Stats = p.at.UTC(), p.grain, p.stats
+		sample.Running, sample.Format = p.running, d.format
+		if d.format == scale.FormatUnknown {
+			sample.Format = scale.FormatAgent
+		}
 	}
 }
 

@@ -1,10 +1,11 @@
 package metric_test
 
 import (
-	"strings"
+	"math"
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
@@ -19,8 +20,7 @@ func TestPrometheusByAdapter(t *testing.T) {
 	}
 	check(t, []decodeCase{
 		{"a sample", sample(), []decoded{{Resource: "web-vmss", Metric: "queue_depth", Dimensions: "job=orders", At: at("2026-05-04T09:03:10Z"), Grain: "0s", Stats: lone(5)}}, nil},
-		{"a counter, by its name", sample("name", `"requests_total"`), nil, first(metric.ReasonCumulative, "rate()")},
-		{"a bucket, by its name", sample("name", `"latency_bucket"`), nil, first(metric.ReasonCumulative)},
+		{"a counter, by its name", sample("name", `"requests_total"`), []decoded{{Resource: "web-vmss", Metric: "requests_total", Dimensions: "job=orders", At: at("2026-05-04T09:03:10Z"), Grain: "0s", Stats: map[string]float64{"total": 5}, Running: "?"}}, nil},
 		{"a stale marker", sample("value", `"NaN"`), nil, first(metric.ReasonBadNumber, `"NaN"`)},
 		{"no resource", sample("labels", `{"job":"orders"}`), nil, first(metric.ReasonNoResource)},
 		{"labels that are none", sample("labels", `5`), nil, first(metric.ReasonBadDimension)},
@@ -28,13 +28,90 @@ func TestPrometheusByAdapter(t *testing.T) {
 	})
 }
 
-func TestRemoteWriteIsNamed(t *testing.T) {
-	// One series with a label and a sample, and one whose length needs more than a byte.
-	request := "\x0a\x20\x0a\x0e\x0a\x08__name__\x12\x02up\x12\x0e\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x10\xd0\x0f"
-	for _, plain := range []string{request, request + request + request + request + request + request} {
-		_, rejected := metric.NewDecoder().Decode(snappy.Encode(nil, []byte(plain)), scale.Source{})
-		if len(rejected) != 1 || rejected[0].Reason != metric.ReasonNotJSON || !strings.Contains(rejected[0].Detail, "Prometheus remote write") {
-			t.Errorf("got %+v", rejected)
+// message is a message of protobuf: numbers of fields and what they hold.
+func message(fields ...any) []byte {
+	var out []byte
+	for i := 0; i < len(fields); i += 2 {
+		number := protowire.Number(fields[i].(int))
+		switch v := fields[i+1].(type) {
+		case string:
+			out = protowire.AppendString(protowire.AppendTag(out, number, protowire.BytesType), v)
+		case []byte:
+			out = protowire.AppendBytes(protowire.AppendTag(out, number, protowire.BytesType), v)
+		case float64:
+			out = protowire.AppendFixed64(protowire.AppendTag(out, number, protowire.Fixed64Type), math.Float64bits(v))
+		case uint64:
+			out = protowire.AppendFixed64(protowire.AppendTag(out, number, protowire.Fixed64Type), v)
+		case int:
+			out = protowire.AppendVarint(protowire.AppendTag(out, number, protowire.VarintType), uint64(v))
 		}
+	}
+	return out
+}
+
+func TestPrometheusRemoteWrite(t *testing.T) {
+	const ms = 1777885390250
+	label := func(name, value string) []byte { return message(1, name, 2, value) }
+	series := func(name string, more ...any) []byte {
+		return message(append([]any{1, label("__name__", name), 1, label("vmss", "web-vmss"), 1, label("job", "a")}, more...)...)
+	}
+	sample := func(v float64) []byte { return message(1, v, 2, ms) }
+	is := func(element int, name, running string, stats map[string]float64) decoded {
+		return decoded{
+			Element: element, Resource: "web-vmss", Metric: name, Dimensions: "job=a", At: at("2026-05-04T09:03:10.25Z"), Grain: "0s",
+			Stats: stats, Running: running,
+		}
+	}
+	total := func(v float64) map[string]float64 { return map[string]float64{"total": v} }
+	check(t, []decodeCase{
+		{
+			"a gauge and a counter", string(snappy.Encode(nil, message(1, series("depth", 2, sample(5)), 1, series("requests_total", 2, sample(7), 2, sample(8))))),
+			[]decoded{is(0, "depth", "", lone(5)), is(1, "requests_total", "?", total(7)), is(2, "requests_total", "?", total(8))}, nil,
+		},
+		{
+			"a stale marker says that nothing was measured", string(snappy.Encode(nil, message(1, series("depth", 2, message(1, uint64(0x7ff0000000000002), 2, ms))))),
+			[]decoded{is(0, "depth", "", map[string]float64{"count": 0})}, nil,
+		},
+		{
+			"a value that is no number, and a native histogram", string(snappy.Encode(nil, message(1, series("depth", 2, sample(math.Inf(1)), 4, "x")))),
+			nil, []refused{{0, metric.ReasonUnsupportedFormat, []string{"native histogram"}}, {1, metric.ReasonBadNumber, nil}},
+		},
+		{
+			"a series without a resource", string(snappy.Encode(nil, message(1, message(1, label("__name__", "depth"), 2, sample(5))))),
+			nil, first(metric.ReasonNoResource, "remote write", `"depth"`),
+		},
+		{
+			"a series that is not well formed", string(snappy.Encode(nil, message(1, append(series("depth", 2, sample(5)), 0x12, 0x7f)))),
+			nil, first(metric.ReasonBadField, "not well formed"),
+		},
+		{
+			"version 2, whose metadata say the type", string(snappy.Encode(nil, message(4, "", 4, "__name__", 4, "orders", 4, "vmss", 4, "web-vmss", 4, "job", 4, "a",
+				5, message(1, []byte{1, 2, 3, 4, 5, 6}, 2, sample(9), 5, message(1, 1)), 5, message(1, []byte{1, 2, 3, 4, 5, 6}, 2, sample(9), 5, message(1, 2))))),
+			[]decoded{is(0, "orders", "?", total(9)), is(1, "orders", "", lone(9))}, nil,
+		},
+		{
+			"version 2 with a label beyond the table", string(snappy.Encode(nil, message(4, "", 5, message(1, []byte{1, 9}, 2, sample(9))))),
+			nil, first(metric.ReasonBadField),
+		},
+		{
+			"within a CloudEvent", event("", "data_base64", base(string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))))),
+			[]decoded{is(0, "depth", "", lone(5))}, nil,
+		},
+		{"Snappy that is broken", string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))[:60]), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
+		{"another message in Snappy", string(snappy.Encode(nil, message(1, "x", 2, "y", 9, 5))), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
+	})
+}
+
+func TestRemoteWriteHasBounds(t *testing.T) {
+	many := make([]byte, 0, 1<<20)
+	one := message(1, 1.5, 2, 1777885390250)
+	series := message(1, message(1, "__name__", 2, "m"), 1, message(1, "vmss", 2, "w"))
+	for range metric.MaxElements + 1 {
+		series = append(series, message(2, one)...)
+	}
+	many = append(many, message(1, series)...)
+	samples, rejected := metric.NewDecoder().Decode(snappy.Encode(nil, many), scale.Source{})
+	if len(samples) != 0 || len(rejected) != 1 || rejected[0].Reason != metric.ReasonTooManyElements {
+		t.Errorf("%d samples, %+v", len(samples), rejected)
 	}
 }

@@ -35,8 +35,6 @@ const (
 	ReasonBadName = "bad_name"
 	// ReasonNoResource: a measurement that does not say of what.
 	ReasonNoResource = "no_resource"
-	// ReasonCumulative: a sum since some beginning, which says something only beside an earlier one.
-	ReasonCumulative = "cumulative"
 
 	// What is no measurement but recognised for what it is; see docs/signals.md.
 	ReasonRecognisedAlert       = "recognised_alert"

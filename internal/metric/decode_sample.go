@@ -143,12 +143,23 @@ func (d *Decoder) sample(r *record, form *form) {
 	case why == "":
 		sample := d.accept()
 		sample.Resource, sample.Metric, sample.Dimensions, sample.Unit = names.resource, names.metric, names.dimensions, names.unit
-		sample.At, sample.Grain, sample.Stats = at, grain, stats
+		sample.At, sample.Grain, sample.Stats, sample.Format = at, grain, stats, r.exporter(form)
 	case f == fDimension || f == fDimensions:
 		d.reject(ReasonBadDimension, d.where(r, f)+": "+why)
 	default:
 		d.reject(ReasonBadName, d.where(r, f)+": "+d.quote(r, f)+" "+why)
 	}
+}
+
+// exporter tells who wrote a sample. Only the export by data collection rules has units and dimensions (facts: events 1.2).
+func (r *record) exporter(form *form) scale.Format {
+	switch {
+	case form == &ownForm:
+		return scale.FormatAgent
+	case r.has(fUnit) || r.dimensionField() != fOther:
+		return scale.FormatRule
+	}
+	return scale.FormatDiagnostics
 }
 
 // seriesNames are the names of a sample.

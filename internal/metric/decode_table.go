@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 
+	"trimtab/internal/scale"
 	"trimtab/internal/scan"
 )
 
 // tableShape reads rows of Application Insights' tables, as diagnostic settings and a workspace's data export write
 // them (facts: events 1.3). Of the tables only AppMetrics holds measurements.
 var tableShape = shape{
-	is:   func(o *object) bool { return strings.HasPrefix(o.text("type"), "App") },
-	read: (*Decoder).tableRow,
+	is:     func(o *object) bool { return strings.HasPrefix(o.text("type"), "App") },
+	read:   (*Decoder).tableRow,
+	format: scale.FormatTable,
 	once: []string{
 		"type", "name", "sum", "min", "max", "itemcount", "time", "timegenerated", "resourceid", "_resourceid", "properties",
 		"approlename", "approleinstance",

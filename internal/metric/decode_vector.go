@@ -43,9 +43,6 @@ func (d *Decoder) vector(o *object) {
 	case value.key == "set" || value.key == "sketch" || value.key == "gauge" && kind == "incremental":
 		d.reject(ReasonUnsupportedFormat, p.what+": no statistic can be made of it")
 		return
-	case kind == "absolute" && value.key != "gauge" && value.key != "distribution":
-		d.reject(ReasonCumulative, p.what+": "+cumulativeRight+"; right would be a transform absolute_to_incremental")
-		return
 	case value.key == "gauge":
 		var s scale.Stats
 		s, bad = inner.statsOf(statNames{average: "value"})
@@ -64,6 +61,13 @@ func (d *Decoder) vector(o *object) {
 		d.reject(ReasonBadNumber, p.what+": want a finite number; "+bad.where())
 		return
 	}
+	if kind == "absolute" && value.key != "gauge" && value.key != "distribution" {
+		// What is absolute and no gauge counts up from a beginning that is not told.
+		p.running = &scale.Running{}
+		if value.key != "counter" {
+			p.stats, _ = inner.statsOf(statNames{total: "sum", count: "count"})
+		}
+	}
 	at := o.get("timestamp")
 	if at == nil {
 		d.reject(ReasonMissingField, p.what+" without timestamp")
@@ -74,7 +78,7 @@ func (d *Decoder) vector(o *object) {
 		d.reject(ReasonBadTime, p.what+": "+why)
 		return
 	}
-	if interval := o.get("interval_ms"); interval != nil {
+	if interval := o.get("interval_ms"); interval != nil && p.running == nil {
 		ms, _ := interval.number()
 		if span, ok := millis(ms); ok {
 			// The timestamp is when the interval ended.

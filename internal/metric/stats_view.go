@@ -47,12 +47,16 @@ type merger struct {
 	series []Bucket
 	keeps  bool
 	named  scale.Aggregation
+	// readings are those of cumulative series, of all partitions.
+	readings []counter
 }
 
 // head is what is left of one partition's lane.
 type head struct {
-	points []point
-	rests  []rest
+	points   []point
+	rests    []rest
+	counters []counter
+	full     []int64
 }
 
 // gather sets the merger on a signal.
@@ -72,7 +76,7 @@ func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window, now time
 		if !found || l.newestAt > m.newestAt || l.newestAt == m.newestAt && l.newestEnd > m.newestEnd {
 			found, m.newestAt, m.newestEnd = true, l.newestAt, l.newestEnd
 		}
-		m.heads = append(m.heads, head{points: l.points, rests: l.rests})
+		m.heads = append(m.heads, head{points: l.points, rests: l.rests, counters: l.counters, full: l.full})
 	}
 	floor := m.start(0)
 	for i := range m.heads {
@@ -146,9 +150,13 @@ type summary struct {
 
 func (m *merger) sum(now time.Time, instances func(time.Time) (int, bool)) summary {
 	s := summary{hasMean: true, hasDemand: instances != nil}
+	added := m.added()
 	for i := range m.buckets {
 		start := m.start(i)
 		t := m.bucket(start)
+		if added != nil {
+			t.join(&added[i])
+		}
 		if t.n == 0 {
 			continue
 		}

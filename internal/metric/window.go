@@ -107,8 +107,12 @@ func (w *Window) FoldAll(signals []scale.Signal, routed []Routed, others []scale
 		if fate != repeated {
 			f.advance(r.Sample.Source)
 		}
-		if fate == folded {
-			w.lanes[r.Signal].see(at, f.end(r.Sample, at))
+		switch {
+		case fate != folded:
+		case r.Sample.Running != nil:
+			changed = w.lanes[r.Signal].see(at-1, at, r.Sample.Format) || changed
+		default:
+			changed = w.lanes[r.Signal].see(at, f.end(r.Sample, at), r.Sample.Format) || changed
 		}
 		f.follow(r)
 	}
@@ -132,10 +136,19 @@ func (w *Window) FoldAll(signals []scale.Signal, routed []Routed, others []scale
 		}
 		if fate == folded {
 			var moved bool
-			fate, moved = w.lanes[r.Signal].take(r.Sample, at, f.stamp(r.Sample.Source), w.limit)
+			if r.Sample.Running != nil {
+				fate = w.lanes[r.Signal].read(r.Sample, at, f.stamp(r.Sample.Source))
+			} else {
+				fate, moved = w.lanes[r.Signal].take(r.Sample, at, f.stamp(r.Sample.Source), w.limit)
+			}
 			changed = changed || moved
 		}
 		n.add(fate)
+	}
+	for i := range w.lanes {
+		if l := &w.lanes[i]; len(l.counters)+len(l.full) > 0 {
+			changed = l.settle(counterLimit(signals)) || changed
+		}
 	}
 	after := f.after()
 	changed = changed || after != w.mark
@@ -250,10 +263,11 @@ func (f *folding) judge(s *scale.Sample) (fate, int64) {
 	if f.seen(s.Source) {
 		return repeated, 0
 	}
-	if s.Has&scale.HasCount != 0 && !(s.Count > 0) {
+	has := usable(&s.Stats)
+	if s.Running == nil && s.Has&scale.HasCount != 0 && !(s.Count > 0) {
 		return absent, 0
 	}
-	if usable(&s.Stats) == 0 {
+	if has == 0 || s.Running != nil && has&(scale.HasTotal|scale.HasCount) == 0 {
 		return absent, 0
 	}
 	if s.At.Sub(f.now) > futureLimit {

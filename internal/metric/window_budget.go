@@ -8,11 +8,13 @@ import (
 	"trimtab/internal/scale"
 )
 
-// What a window may hold. The budget is half of what a table entity may be (facts: events 5.1), so that the ledger has
+// What a window may hold. The budget is three quarters of what a table entity may be (facts: events 5.1), so that the ledger has
 // room for its own columns and for cutting the bytes into properties of 64 KiB.
 const (
 	// Budget is the size in bytes that an encoded window never exceeds, provided that CheckBudget passes the signals.
-	Budget = 512 << 10
+	Budget = pointBudget + counterBudget
+	// pointBudget is the share of the points, counterBudget that of the readings of cumulative series.
+	pointBudget, counterBudget = 512 << 10, 256 << 10
 	// MaxSignals is how many signals a pool may have.
 	MaxSignals = 32
 	// MaxBuckets is how many buckets one signal's window may have.
@@ -27,16 +29,21 @@ const (
 // The longest encodings, see window_codec.go: a varint has at most 10 bytes, a value 9, a sum 19.
 const (
 	headSize  = 1 + 1 + 8*10 + 4
-	laneSize  = 10 + 8 + 5*10
+	laneSize  = 10 + 8 + 5*10 + 3*5
 	pointSize = 1 + 10 + 8 + 10 + 10 + 5 + 5*9
 	restSize  = 10 + 10 + 1 + 3*19 + 2*9
+
+	counterSize = 1 + 8 + 4*10 + 5 + 2*9
+	fullSize    = 10
+	// maxCounters is how many series of readings a bucket keeps at most.
+	maxCounters = 512
 )
 
 // pointLimit is how many points each bucket may keep apart so that the window stays within the budget even if every
 // number in it has its longest encoding. It depends on the definitions alone: a limit that followed the contents would
 // make them depend on the order of their arrival.
 func pointLimit(signals []scale.Signal) int {
-	total, room := 0, Budget-headSize
+	total, room := 0, pointBudget-headSize
 	for i := range signals {
 		_, n := extent(&signals[i])
 		total += n
@@ -47,7 +54,7 @@ func pointLimit(signals []scale.Signal) int {
 
 // bucketLimit is how many buckets all signals together may have.
 func bucketLimit(signals []scale.Signal) int {
-	room := Budget - headSize
+	room := pointBudget - headSize
 	for i := range signals {
 		room -= laneSize + len(signals[i].Name)
 	}

@@ -11,14 +11,17 @@ import (
 	"trimtab/internal/scale"
 )
 
-// The encoding, version 1. Numbers are varints, signed ones zigzag; order makes most of them small differences.
+// The encoding, version 2. Numbers are varints, signed ones zigzag; order makes most of them small differences.
 //
 //	version byte, set byte, sequence, enqueued, since, lives, limit, lanes, points, length of names, names
 //	each lane that holds anything, by name: length of name, fingerprint (8 bytes), newest at, span, points, rests
 //	    each point: flags byte, at, [series (8 bytes)], [stamp, sequence], element, statistics
 //	    each rest: start, n, has byte, [average sum], [minimum], [maximum], [total sum], [count sum]
+//	    format, counters, full buckets (all three from version 2 on)
+//	    each counter: flags byte, at, series (8 bytes), since, [stamp, sequence], element, [total], [count]
+//	    each full bucket: start
 //	checksum of all before (CRC-32C, 4 bytes)
-const codecVersion = 1
+const codecVersion = 2
 
 // The flags of a point: its statistics in the lower five bits, and what need not be written.
 const (
@@ -88,6 +91,42 @@ func (w *Window) appendLane(dst []byte, l *lane) []byte {
 		dst = enc.AppendVarint(dst, r.start-start)
 		start = r.start
 		dst = r.appendTo(dst)
+	}
+	dst = enc.AppendUvarint(dst, uint64(l.format))
+	dst = enc.AppendUvarint(dst, uint64(len(l.counters)))
+	dst = enc.AppendUvarint(dst, uint64(len(l.full)))
+	before := counter{point: point{at: l.newestAt, stamp: w.mark.enqueued, sequence: w.mark.sequence}}
+	for i := range l.counters {
+		dst = l.counters[i].appendTo(dst, &before)
+		before = l.counters[i]
+	}
+	start = l.newestAt
+	for _, s := range l.full {
+		dst = enc.AppendVarint(dst, s-start)
+		start = s
+	}
+	return dst
+}
+
+func (c *counter) appendTo(dst []byte, prev *counter) []byte {
+	flags := byte(c.Has)
+	if c.stamp == prev.stamp && c.sequence == prev.sequence {
+		flags |= sameArrival
+	}
+	dst = append(dst, flags)
+	dst = enc.AppendVarint(dst, c.at-prev.at)
+	dst = enc.LittleEndian.AppendUint64(dst, c.series)
+	dst = enc.AppendVarint(dst, c.since-prev.since)
+	if flags&sameArrival == 0 {
+		dst = enc.AppendVarint(dst, c.stamp-prev.stamp)
+		dst = enc.AppendVarint(dst, c.sequence-prev.sequence)
+	}
+	dst = enc.AppendUvarint(dst, uint64(c.element))
+	if c.Has&scale.HasTotal != 0 {
+		dst = appendValue(dst, c.Total)
+	}
+	if c.Has&scale.HasCount != 0 {
+		dst = appendValue(dst, c.Count)
 	}
 	return dst
 }
@@ -196,8 +235,8 @@ func ParseWindow(data []byte) (*Window, error) {
 	if len(data) == 0 {
 		return w, nil
 	}
-	if data[0] != codecVersion {
-		return nil, fmt.Errorf("window: version %d is not known, this program reads version %d", data[0], codecVersion)
+	if data[0] < 1 || data[0] > codecVersion {
+		return nil, fmt.Errorf("window: version %d is not known, this program reads versions 1 to %d", data[0], codecVersion)
 	}
 	if len(data) < 4 {
 		return nil, fmt.Errorf("window: cut off after %d bytes", len(data))
@@ -206,7 +245,7 @@ func ParseWindow(data []byte) (*Window, error) {
 	if sum := crc32.Checksum(body, castagnoli); sum != stored {
 		return nil, fmt.Errorf("window: damaged: checksum %08x, stored is %08x, over %d bytes", sum, stored, len(body))
 	}
-	r := reader{data: body, at: 1}
+	r := reader{data: body, at: 1, version: data[0]}
 	r.window(w)
 	if r.wrong == "" && r.at != len(body) {
 		r.fail("bytes after the end")

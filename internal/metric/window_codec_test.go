@@ -1,6 +1,7 @@
 package metric_test
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
 	"math"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
@@ -77,7 +80,7 @@ func TestDamageIsAnErrorThatSaysWhere(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"a newer version":         {newer, "window: version 9 is not known, this program reads version 1"},
+		"a newer version":         {newer, "window: version 9 is not known, this program reads versions 1 to 2"},
 		"a changed byte":          {append(slices.Clone(good[:len(good)-5]), 0, 0, 0, 0, 0), "window: damaged: checksum"},
 		"a rest of a window":      {good[:3], "window: cut off after 3 bytes"},
 		"something after the end": {windowSealed(append(good[:len(good)-4:len(good)-4], 0)), "bytes after the end"},
@@ -131,4 +134,27 @@ func FuzzParseWindow(f *testing.F) {
 		}
 		metric.View(signals, []*metric.Window{w, again}, windowNow, nil)
 	})
+}
+
+// windowFirstVersion is a window of two samples as version 1 wrote it.
+const windowFirstVersion = "AQEWsJv9o75nAAAgAQIDY3B1A6/Q2GY4ljTugPDCxsi+qAaAnJw5AgCfgNSmjci+qAaMkCifrrVeU4+5BwEAiAOYA8AMIL+AnJw5kLkHAgCoBLgEwBEgtt/6BA=="
+
+func TestWindowsOfTheFirstVersionAreRead(t *testing.T) {
+	signals := []scale.Signal{windowSignal("cpu", scale.Average)}
+	data, err := base64.StdEncoding.DecodeString(windowFirstVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := metric.ParseWindow(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := &metric.Window{}
+	now.Fold(signals, windowRoute(windowSample(-3, 10, 50), windowSample(-2, 11, 70)), windowNow)
+	if diff := cmp.Diff(windowAverages(t, now, signals), windowAverages(t, old, signals)); diff != "" {
+		t.Error(diff)
+	}
+	if n, _ := old.Fold(signals, windowRoute(windowSample(-3, 10, 50), windowSample(-1, 12, 90)), windowNow); n != (metric.Counts{Folded: 1, Repeated: 1}) {
+		t.Errorf("got %+v", n)
+	}
 }

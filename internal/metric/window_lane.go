@@ -21,9 +21,18 @@ type lane struct {
 	// points are ordered by key; rests are ordered by start, one for each bucket that has merged points.
 	points []point
 	rests  []rest
+	// counters are the readings of cumulative series, ordered by bucket and series; full are the starts of the buckets that
+	// had more series than are kept.
+	counters []counter
+	full     []int64
+	// format is that of the newest sample.
+	format scale.Format
 	// width is the bucket's, in microseconds; buckets is how many the signal's window has. Neither is stored.
 	width   int64
 	buckets int
+	// touched is set while a batch brings readings; was is what there was before it. Neither is stored.
+	touched bool
+	was     []counter
 }
 
 // point is one measured point with its identity (at, series) and its arrival (stamp, sequence, element).
@@ -196,10 +205,16 @@ func compareArrival(a, b *point) int {
 
 // see takes note that the signal has a sample of that span, before any is taken in: what is late is told by the newest
 // sample of the whole batch, so that the order within it does not matter.
-func (l *lane) see(at, end int64) {
-	if !l.held || at > l.newestAt || at == l.newestAt && end > l.newestEnd {
-		l.held, l.newestAt, l.newestEnd = true, at, end
+func (l *lane) see(at, end int64, format scale.Format) (moved bool) {
+	switch {
+	case !l.held || at > l.newestAt || at == l.newestAt && end > l.newestEnd:
+		l.held, l.newestAt, l.newestEnd, l.format = true, at, end, format
+		return true
+	case at == l.newestAt && end == l.newestEnd && format > l.format:
+		l.format = format // whichever comes first
+		return true
 	}
+	return false
 }
 
 // floor is the start of the oldest bucket of the window.
@@ -232,13 +247,16 @@ func (l *lane) take(s *scale.Sample, at, stamp int64, limit int) (fate, bool) {
 	if s.Source.Known {
 		p.sequence = s.Source.Sequence
 	}
-	p.element = uint32(min(max(s.Source.Element, 0), math.MaxInt32))
+	p.element = elementOf(s)
 	i := l.place(&p)
 	if i < len(l.points) && compareKey(&l.points[i], &p) == 0 {
 		return l.points[i].meet(&p)
 	}
 	return l.put(i, &p, s.Source.Known, limit)
 }
+
+// elementOf is the sample's place in the body, as points keep it.
+func elementOf(s *scale.Sample) uint32 { return uint32(min(max(s.Source.Element, 0), math.MaxInt32)) }
 
 // place is the index of the first point that does not come before p. Most points are the newest. (The search of package
 // slices would have every point moved to the heap.)

@@ -18,12 +18,14 @@ import (
 type windowWorld struct {
 	rand    *rand.Rand
 	signals []scale.Signal
+	// running is set where some samples are readings of cumulative series.
+	running bool
 	// events are in the order of their arrival, each with the samples that the pool listens to.
 	events [][]metric.Routed
 }
 
-func windowWorldOf(seed uint64, events, series int, corrections bool) *windowWorld {
-	w := &windowWorld{rand: rand.New(rand.NewPCG(seed, 1))}
+func windowWorldOf(seed uint64, events, series int, corrections bool, running ...bool) *windowWorld {
+	w := &windowWorld{rand: rand.New(rand.NewPCG(seed, 1)), running: len(running) > 0 && running[0]}
 	for i, a := range []scale.Aggregation{scale.Average, scale.Total, scale.Maximum} {
 		sig := windowSignal(fmt.Sprintf("s%d", i), a)
 		sig.Bucket = []time.Duration{time.Minute, 2 * time.Minute, 30 * time.Second}[i]
@@ -63,6 +65,14 @@ func (w *windowWorld) sample(e, events, i, series int) *scale.Sample {
 		s.Dimensions = fmt.Sprintf("vmname=web_%d", w.rand.IntN(series))
 	} else {
 		s.At = s.At.Truncate(20 * time.Second)
+	}
+	if w.running && w.rand.IntN(2) == 0 {
+		s.Running, s.Grain, s.Format = &scale.Running{}, 0, scale.Format(w.rand.IntN(int(scale.Formats)))
+		s.Stats = scale.Stats{Has: scale.HasTotal | scale.HasCount, Total: float64(w.rand.IntN(5000)), Count: float64(w.rand.IntN(50))}
+		if w.rand.IntN(2) == 0 {
+			s.Running.Since = s.At.Add(-time.Duration(w.rand.IntN(9)) * time.Minute)
+		}
+		return s
 	}
 	switch w.rand.IntN(12) {
 	case 0:
@@ -154,9 +164,9 @@ func (w *windowWorld) view(windows ...*metric.Window) map[string]scale.SignalVie
 	return metric.View(w.signals, windows, windowNow, func(t time.Time) (int, bool) { return t.Minute(), true })
 }
 
-func checkOrderDoesNotMatter(t *testing.T, seed uint64, events, series int, corrections bool) {
+func checkOrderDoesNotMatter(t *testing.T, seed uint64, events, series int, corrections bool, running ...bool) {
 	t.Helper()
-	w := windowWorldOf(seed, events, series, corrections)
+	w := windowWorldOf(seed, events, series, corrections, running...)
 	one := w.atOnce(t)
 	other := w.atRandom(t)
 	if !slices.Equal(one.AppendTo(nil), other.AppendTo(nil)) {
@@ -194,6 +204,12 @@ func FuzzOrderDoesNotMatter(f *testing.F) {
 		}
 		checkOrderDoesNotMatter(t, seed, int(events)%64, 1, true)
 	})
+}
+
+func TestOrderDoesNotMatterToReadings(t *testing.T) {
+	for seed := range uint64(60) {
+		checkOrderDoesNotMatter(t, seed, 10+int(seed)*2, 1+int(seed%3)*4, false, true)
+	}
 }
 
 func TestViewAgreesWithPlainArithmetic(t *testing.T) {

@@ -12,6 +12,8 @@ type reader struct {
 	data  []byte
 	at    int
 	wrong string
+	// version is that of the encoding.
+	version byte
 }
 
 // spare is room for new points in a parsed lane, so that a fold of one batch seldom allocates.
@@ -188,7 +190,54 @@ func (r *reader) lane(l *lane, m *mark, arena []point) []point {
 		}
 		start = t.start
 	}
+	if r.version > 1 {
+		r.counters(l, m)
+	}
 	return arena
+}
+
+// counters reads what version 2 has added to a lane.
+func (r *reader) counters(l *lane, m *mark) {
+	format := r.uvarint()
+	n, full := r.length(13), r.length(1)
+	if format >= uint64(scale.Formats) {
+		// A format of a newer program: nothing that is reckoned with depends on it.
+		format = 0
+	}
+	l.format = scale.Format(format)
+	if n > 0 {
+		l.counters = make([]counter, n)
+	}
+	prev := counter{point: point{at: l.newestAt, stamp: m.enqueued, sequence: m.sequence}}
+	for i := range l.counters {
+		c := &l.counters[i]
+		flags := r.byte()
+		c.Has = scale.Has(flags) & (scale.HasTotal | scale.HasCount)
+		c.at = prev.at + r.varint()
+		c.series = r.uint64()
+		c.since = prev.since + r.varint()
+		c.stamp, c.sequence = prev.stamp, prev.sequence
+		if flags&sameArrival == 0 {
+			c.stamp += r.varint()
+			c.sequence += r.varint()
+		}
+		c.element = uint32(r.uvarint())
+		if c.Has&scale.HasTotal != 0 {
+			c.Total = r.value()
+		}
+		if c.Has&scale.HasCount != 0 {
+			c.Count = r.value()
+		}
+		if r.wrong != "" {
+			return
+		}
+		prev = *c
+	}
+	start := l.newestAt
+	for range full {
+		start += r.varint()
+		l.full = append(l.full, start)
+	}
 }
 
 func (r *reader) point(p, prev *point) {

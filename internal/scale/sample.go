@@ -49,8 +49,39 @@ type Sample struct {
 	Grain time.Duration
 	Unit  string
 	Stats
-	Source Source
+	Format Format
+	// Running is set where total and count are sums since some beginning, nil where they are of the span. Such a sample is
+	// a reading at an instant, and says something only beside an earlier one.
+	Running *Running
+	Source  Source
 }
+
+// Running says since when sums run.
+type Running struct {
+	// Since is the beginning, zero where it was not told.
+	Since time.Time
+}
+
+// Format is what a sample was written in, as far as that tells how late and how often such samples come. The numbers are
+// stored.
+type Format uint8
+
+// The formats (facts: events 4).
+const (
+	FormatUnknown Format = iota
+	// FormatDiagnostics: platform metrics by diagnostic settings.
+	FormatDiagnostics
+	// FormatRule: platform metrics by data collection rules.
+	FormatRule
+	// FormatAgent: what agents, collectors and senders of one's own write.
+	FormatAgent
+	// FormatAlert: an edge of an alert.
+	FormatAlert
+	// FormatTable: rows of Application Insights' tables.
+	FormatTable
+	// Formats is how many there are.
+	Formats
+)
 
 // Rejection says why an element of an event's body could not be understood.
 type Rejection struct {

@@ -1,0 +1,215 @@
+package metric
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/klauspost/compress/snappy"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"trimtab/internal/scale"
+)
+
+// The fields of Prometheus remote write, version 1 and 2: protobuf in one block of Snappy. Each series carries its labels
+// and its samples; version 2 names labels by their places in a table of symbols, and says the type of each metric.
+const (
+	writeSeries1, writeSymbols, writeSeries2            = 1, 4, 5
+	seriesLabels, seriesSamples                         = 1, 2
+	seriesHistograms1, seriesHistograms2                = 4, 3
+	seriesMetadata, metadataType                        = 5, 1
+	labelName, labelValue, sampleValue, sampleAt        = 1, 2, 1, 2
+	typeCounter, typeGauge                              = 1, 2
+	staleMarker                                  uint64 = 0x7ff0000000000002
+)
+
+// remoteWritten reads a body that is a request of remote write; false, and nothing is read, if it is none.
+func (d *Decoder) remoteWritten(body []byte) bool {
+	size, err := snappy.DecodedLen(body)
+	if err != nil || size == 0 || size > MaxInflated || size > MaxRatio*max(len(body), 64<<10/MaxRatio) {
+		return false
+	}
+	plain, err := snappy.Decode(nil, body)
+	if err != nil {
+		return false
+	}
+	var w written
+	if !w.read(plain) {
+		return false
+	}
+	for i := range w.series {
+		if d.tooMany {
+			return true
+		}
+		d.writtenSeries(&w, &w.series[i])
+	}
+	return true
+}
+
+// written is a request, taken apart as far as its series.
+type written struct {
+	symbols []string
+	series  []writtenSeries
+}
+
+// writtenSeries are the raw messages of one series; second is of version 2.
+type writtenSeries struct {
+	raw    []byte
+	second bool
+}
+
+// read takes a request apart; false if it is none.
+func (w *written) read(plain []byte) bool {
+	return fieldsOf(plain, func(number protowire.Number, kind protowire.Type, _ uint64, raw []byte) bool {
+		switch {
+		case kind != protowire.BytesType || len(w.series) > MaxElements || len(w.symbols) > 8*MaxElements:
+			return false
+		case number == writeSeries1 || number == writeSeries2:
+			w.series = append(w.series, writtenSeries{raw, number == writeSeries2})
+		case number == writeSymbols:
+			w.symbols = append(w.symbols, string(raw))
+		}
+		return true
+	}) && len(w.series) > 0
+}
+
+// fieldsOf walks over the fields of a message: raw is what a field of bytes holds, number and bits the value of all others.
+// It reports whether the message was well formed and each found its field in order.
+func fieldsOf(message []byte, each func(number protowire.Number, kind protowire.Type, bits uint64, raw []byte) bool) bool {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return false
+		}
+		message = message[n:]
+		var bits uint64
+		var raw []byte
+		switch kind {
+		case protowire.VarintType:
+			bits, n = protowire.ConsumeVarint(message)
+		case protowire.Fixed64Type:
+			bits, n = protowire.ConsumeFixed64(message)
+		case protowire.BytesType:
+			raw, n = protowire.ConsumeBytes(message)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, message)
+		}
+		if n < 0 || !each(number, kind, bits, raw) {
+			return false
+		}
+		message = message[n:]
+	}
+	return true
+}
+
+// writtenSeries reads the samples of one series. Each is an element; a series that is not well formed is one rejection.
+func (d *Decoder) writtenSeries(w *written, s *writtenSeries) {
+	p := draft{}
+	var samples [][]byte
+	var labels []dimension
+	histograms, kind := 0, uint64(0)
+	ok := fieldsOf(s.raw, func(number protowire.Number, _ protowire.Type, _ uint64, raw []byte) bool {
+		switch {
+		case number == seriesLabels && s.second:
+			return w.refs(raw, &labels)
+		case number == seriesLabels:
+			var e dimension
+			labels = append(labels, e)
+			last := &labels[len(labels)-1]
+			return fieldsOf(raw, func(number protowire.Number, _ protowire.Type, _ uint64, raw []byte) bool {
+				switch number {
+				case labelName:
+					last.key = string(raw)
+				case labelValue:
+					last.value = string(raw)
+				}
+				return len(labels) <= MaxName
+			})
+		case number == seriesSamples:
+			samples = append(samples, raw)
+		case number == seriesHistograms1 && !s.second, number == seriesHistograms2 && s.second:
+			histograms++
+		case number == seriesMetadata && s.second:
+			return fieldsOf(raw, func(number protowire.Number, _ protowire.Type, bits uint64, _ []byte) bool {
+				if number == metadataType {
+					kind = bits
+				}
+				return true
+			})
+		}
+		return true
+	})
+	for _, e := range labels {
+		if e.key == nameLabel {
+			p.metric = e.value
+		} else {
+			p.dimensions = append(p.dimensions, e)
+		}
+	}
+	p.what = fmt.Sprintf("a series of Prometheus remote write (name %s)", clip([]byte(p.metric)))
+	if !ok {
+		d.reject(ReasonBadField, p.what+" that is not well formed")
+		return
+	}
+	for range histograms {
+		d.reject(ReasonUnsupportedFormat, p.what+": a native histogram; right would be classic ones, or OTLP")
+		if d.tooMany {
+			return
+		}
+	}
+	for _, raw := range samples {
+		if d.tooMany {
+			return
+		}
+		d.writtenSample(p, raw, kind)
+	}
+}
+
+// refs appends the labels that a list of places in the table of symbols names.
+func (w *written) refs(raw []byte, labels *[]dimension) bool {
+	for len(raw) > 0 {
+		var pair [2]uint64
+		for i := range pair {
+			v, n := protowire.ConsumeVarint(raw)
+			if n < 0 || v >= uint64(len(w.symbols)) {
+				return false
+			}
+			pair[i], raw = v, raw[n:]
+		}
+		*labels = append(*labels, dimension{w.symbols[pair[0]], w.symbols[pair[1]]})
+		if len(*labels) > MaxName {
+			return false
+		}
+	}
+	return true
+}
+
+// writtenSample ends one sample of a series.
+func (d *Decoder) writtenSample(p draft, raw []byte, kind uint64) {
+	bits, at := uint64(0), int64(0)
+	if !fieldsOf(raw, func(number protowire.Number, _ protowire.Type, value uint64, _ []byte) bool {
+		switch number {
+		case sampleValue:
+			bits = value
+		case sampleAt:
+			at = int64(value)
+		}
+		return true
+	}) {
+		d.reject(ReasonBadField, p.what+": a sample that is not well formed")
+		return
+	}
+	p.at = time.UnixMilli(at)
+	v := math.Float64frombits(bits)
+	switch {
+	case bits == staleMarker:
+		p.stats = unmeasured // the series has ended, which is no measurement
+	case kind == typeCounter:
+		p.stats, p.running = scale.Stats{Has: scale.HasTotal, Total: v}, &scale.Running{}
+	case kind == typeGauge:
+		p.stats = lone(v)
+	default:
+		p.stats, p.running = promValue(p.metric, v)
+	}
+	d.put(p)
+}
