@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trimtab/internal/metric"
+	"trimtab/internal/policy"
 	"trimtab/internal/scale"
 )
 
@@ -60,6 +61,15 @@ CloudEvent in binary mode lies in the properties. --properties names a file that
 
 // poolsOf loads the pools of a folder; without one, those that serve would load in the same environment.
 func poolsOf(ctx context.Context, h *hall, folder string) ([]scale.Pool, error) {
+	bundle, err := bundleOf(ctx, h, folder)
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Pools, nil
+}
+
+// bundleOf is the same with the policies themselves.
+func bundleOf(ctx context.Context, h *hall, folder string) (*policy.Bundle, error) {
 	c := &Config{Policies: folder}
 	if folder == "" {
 		// Only the choice of policies matters at this desk: a ledger that is not set up is no reason to decode nothing.
@@ -69,11 +79,7 @@ func poolsOf(ctx context.Context, h *hall, folder string) ([]scale.Pool, error) 
 			return nil, err
 		}
 	}
-	bundle, err := loadPolicies(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return bundle.Pools, nil
+	return loadPolicies(ctx, c)
 }
 
 // decoding prints what becomes of bodies and counts it.

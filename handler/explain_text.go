@@ -10,11 +10,17 @@ import (
 	"time"
 
 	"trimtab/internal/scale"
+	"trimtab/internal/whatif"
 )
 
 // explain writes an entry as a person would want to read it: what happened and why, what each reason wanted, what each
 // rail did, and what all of it rested on.
 func explain(w io.Writer, e *scale.Entry) error {
+	return (&explanation{Entry: e, Rails: whatif.Rails(&e.Proposal, &e.Decision)}).text(w)
+}
+
+func (x *explanation) text(w io.Writer) error {
+	e := x.Entry
 	p := &printer{w: tabwriter.NewWriter(w, 0, 4, 2, ' ', 0), now: e.At}
 	p.line("%s at %s, by %s", e.Pool, e.At.Format("2006-01-02 15:04:05 MST"), triggerText(e.Trigger))
 	p.line("")
@@ -26,7 +32,10 @@ func explain(w io.Writer, e *scale.Entry) error {
 		p.line("Note: %s", e.Note)
 	}
 	p.reasons(e)
-	p.rails(e)
+	p.rails(x.Rails)
+	if x.Turns != nil || x.Reckoned != "" {
+		p.turns(x)
+	}
 	p.signals(e)
 	p.rest(e)
 	p.line("")
@@ -146,17 +155,14 @@ func milliText(m scale.Milli) string {
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.3f", float64(m)/1000), "0"), ".")
 }
 
-func (p *printer) rails(e *scale.Entry) {
+func (p *printer) rails(rails []whatif.Rail) {
 	p.line("\nWhat the rails did")
-	if len(e.Decision.Adjustments) == 0 {
-		p.line("  nothing: the policy's number passed as it was")
-	}
-	for _, a := range e.Decision.Adjustments {
+	for _, r := range rails {
 		until := ""
-		if !a.Until.IsZero() {
-			until = fmt.Sprintf("until %s (%s more)", a.Until.Format("15:04:05"), a.Until.Sub(p.now).Round(time.Second))
+		if !r.Until.IsZero() {
+			until = fmt.Sprintf("until %s (%s more)", r.Until.Format("15:04:05"), r.Until.Sub(p.now).Round(time.Second))
 		}
-		p.line("  %s\t%s\t%d -> %d\t%s", a.Rail, a.Code, a.Before, a.After, strings.TrimSpace(until+" "+a.Detail))
+		p.line("  %s\t%s\t%d -> %d\t%s", r.Rail, r.Code, r.Before, r.After, strings.TrimSpace(until+" "+r.Detail))
 	}
 }
 

@@ -46,6 +46,7 @@ var commands = []func(*hall) *cobra.Command{
 	decodeCommand,
 	explainCommand,
 	replayCommand,
+	evalCommand,
 	importCommand,
 	reportCommand,
 	consumeCommand,

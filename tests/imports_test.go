@@ -43,6 +43,7 @@ var rooms = []roomRow{
 	{"internal/vmss", []string{"internal/scale"}, "it does what an intent says and never asks why"},
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
+	{"internal/whatif", []string{"internal/scale", "internal/guard"}, "it asks the real rails, and the policies through an interface of its own"},
 	{"internal/autoscale", nil, "it turns a foreign file into files; whether they work is asked of policy by who writes them"},
 	{"internal/doctor", []string{"internal/scale"}, "it judges what others have looked at, and looks at nothing itself"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
