@@ -16,7 +16,7 @@ import (
 // Much of what a policy reckons comes out the same in every decision of a pool: options that are checked and turned into
 // thousandths, a split that stands in the file. Such rules and functions read nothing but their arguments, the settings
 // and data, none of which moves. Their answers are kept for each policy and its settings, so that authors need not care
-// what a check costs (docs/adr/0012).
+// what a check costs (docs/adr/0013).
 //
 // What is kept is gathered once, on a view made from the pool's definition, and never changes after that: which steps a
 // decision takes is a function of bundle and view, whatever was decided before.
