@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"trimtab/internal/scale"
 )
@@ -29,6 +30,38 @@ func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
 	// As the facts, the count is as old as the turn.
 	live.ReadAt = v.now
 	facts.Live = live
+}
+
+// Quotas is a fleet that knows how much room quotas leave. With one that does not, Azure's answer to a growth decides.
+type Quotas interface {
+	// Quota says how many machines more of a set's size fit the quotas of its region.
+	Quota(ctx context.Context, scaleSet string, facts scale.Facts) (*scale.Quota, error)
+}
+
+const (
+	// quotaYoung is how old what is known of quotas may be for a growth.
+	quotaYoung = time.Minute
+	// quotaHolds is how long a quota that leaves no room is not asked about again (facts: VMSS 3.3).
+	quotaHolds = 10 * time.Minute
+)
+
+// readQuota reads what quotas leave room for, before a growth, and reports whether there is anything new. Its failure
+// stops nothing: it is noted, and Azure's answer decides.
+func (e *Engine) readQuota(ctx context.Context, v *visit) bool {
+	quotas, can := e.Fleet.(Quotas)
+	f := &v.control.Facts
+	if !can || f.Quota != nil && v.now.Sub(f.Quota.ReadAt) < quotaYoung {
+		return false
+	}
+	quota, err := quotas.Quota(ctx, v.pool.ScaleSet, *f)
+	v.arm.note(err)
+	if err != nil {
+		v.note = "quotas were not read: " + err.Error()
+		return false
+	}
+	quota.ReadAt = v.now
+	f.Quota = quota
+	return true
 }
 
 // jumped reports whether a count has fallen to nothing, or to less than half, since it was last read.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"trimtab/internal/guard"
@@ -195,6 +196,10 @@ func backOff(direction scale.Direction, f *scale.FleetError, now time.Time, spot
 		pause, b.Direction = 30*time.Second, ""
 	case scale.ClassQuota:
 		pause = 10 * time.Minute
+		if strings.Contains(f.Message, "Current Limit: 0,") {
+			// A family that was never granted passes slowly.
+			pause = time.Hour
+		}
 	case scale.ClassQuotaRegion, scale.ClassQuotaSpot, scale.ClassNoCapacity, scale.ClassNoCapacityZone,
 		scale.ClassConstrained, scale.ClassNoSpot, scale.ClassSpotPrice:
 		pause = time.Hour

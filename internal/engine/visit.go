@@ -106,6 +106,9 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 		v.unread = !v.fresh
 		entry = e.evaluate(ctx, v)
 	}
+	if d := &entry.Decision; d.Act && d.Direction == scale.Grow && e.readQuota(ctx, v) {
+		entry = e.evaluate(ctx, v)
+	}
 	commit := e.commit(v, entry)
 	if err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {
 		return PoolReport{}, fmt.Errorf("store: %w", err)
@@ -218,6 +221,9 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 		}
 	}
 	e.count(ctx, v, &facts)
+	if q := c.Facts.Quota; q != nil && v.now.Sub(q.ReadAt) < quotaHolds && !q.ReadAt.After(v.now) {
+		facts.Quota = q
+	}
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
 	c.Memory.Drift = scale.Drifted(c.Memory.Drift, facts, c.Memory.Evictions)
 	if d := c.Memory.Drift; v.failed && d != nil && facts.Live != nil && facts.Live.Pending() == 0 {

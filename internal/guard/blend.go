@@ -9,9 +9,8 @@ import (
 // standsIn reports whether regular machines are to stand in for Spot ones now: the policy's blend says so, Spot could
 // not be had lately, and the time held off after that is not over.
 func (w *walk) standsIn() bool {
-	v, b, short := w.view, w.proposal.Blend, w.view.Memory.SpotShort
-	return b != nil && b.StandIn && w.proposal.Fault == "" && short != nil && v.Facts.Mix != nil && v.Facts.Spot &&
-		v.Orchestration == scale.Flexible && v.Now.Before(short.Until.Add(seconds(b.ReturnSeconds)))
+	short := w.view.Memory.SpotShort
+	return short != nil && w.blendStandsIn() && w.view.Now.Before(short.Until.Add(seconds(w.proposal.Blend.ReturnSeconds)))
 }
 
 // mix is the split that goes with the number: the policy's blend where the set has a mix and nothing forbids the
@@ -65,7 +64,7 @@ func (w *walk) split(n int) scale.Mix {
 	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
 		return want
 	}
-	if !w.standsIn() {
+	if !w.standsIn() && w.spotRoom == nil {
 		if v.Facts.Capacity > w.from {
 			// Azure reckons with the nominal count, in which the missing machines are: the regular ones are named exactly.
 			return scale.Mix{Base: want.Regular(n)}
@@ -79,6 +78,9 @@ func (w *walk) split(n int) scale.Mix {
 	spot := w.from - v.Facts.Mix.Regular(w.from)
 	if l := v.Facts.Live; l != nil {
 		spot = l.Spot
+	}
+	if w.spotRoom != nil && !w.standsIn() {
+		spot += *w.spotRoom
 	}
 	if regular := max(want.Regular(n), n-spot); regular > want.Regular(n) {
 		return scale.Mix{Base: regular}

@@ -31,8 +31,9 @@ import (
 //  12. repair: a few machines more, so that the live split comes back to the blend.
 //  13. in flight: one change at a time.
 //  14. limits again: a step that would end outside them goes to their edge.
-//  15. mix: the split that goes with the number.
-//  16. mode: observe records, enforce acts.
+//  15. quota: of a growth, the part that fits.
+//  16. mix: the split that goes with the number.
+//  17. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -41,7 +42,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, quota,
 		} {
 			rail(w)
 		}
@@ -59,6 +60,8 @@ type walk struct {
 	reason string
 	// pinned is true when an operator's pin gave the number; halted when a rail ended the walk.
 	pinned, halted bool
+	// spotRoom is how many more Spot machines the quota leaves room for, where regular ones stand in for the rest.
+	spotRoom *int
 	// astray is how many machines are of the wrong kind, where that is what is repaired.
 	astray          int
 	adjustments     []scale.Adjustment

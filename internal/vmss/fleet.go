@@ -70,6 +70,7 @@ type Fleet struct {
 
 	mu      sync.Mutex
 	clients map[string]*clients // by subscription
+	usages  map[string]*usages  // by subscription and region
 }
 
 // clients are the SDK's, for one subscription.
@@ -77,7 +78,7 @@ type clients struct {
 	sets      *armcompute.VirtualMachineScaleSetsClient
 	machines  *armcompute.VirtualMachinesClient
 	instances *armcompute.VirtualMachineScaleSetVMsClient
-	usage     *armcompute.UsageClient
+	usageOf   *armcompute.UsageClient
 }
 
 // New makes a Fleet that authorises itself with cred. It reaches out to nothing yet.
@@ -96,7 +97,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now),
-		clients: map[string]*clients{},
+		clients: map[string]*clients{}, usages: map[string]*usages{},
 		cloud: cloud.Configuration{
 			// The authority is the credential's business; azcore wants the field to be there.
 			ActiveDirectoryAuthorityHost: cloud.AzurePublic.ActiveDirectoryAuthorityHost,
@@ -163,7 +164,7 @@ func (f *Fleet) newClients(subscription string) (*clients, error) {
 	}
 	return &clients{
 		sets: factory.NewVirtualMachineScaleSetsClient(), machines: factory.NewVirtualMachinesClient(),
-		instances: factory.NewVirtualMachineScaleSetVMsClient(), usage: factory.NewUsageClient(),
+		instances: factory.NewVirtualMachineScaleSetVMsClient(), usageOf: factory.NewUsageClient(),
 	}, nil
 }
 

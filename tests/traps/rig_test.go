@@ -38,6 +38,8 @@ type rig struct {
 	engine *engine.Engine
 	fleet  *vmss.Fleet
 	starts int
+	// before, when set, sees each request before it is sent.
+	before func(*http.Request)
 }
 
 // wish is a policy that wants a number, knows nothing, or has a blend.
@@ -108,7 +110,7 @@ func (r *rig) restart() {
 	transport := r.emu.Transport()
 	r.t.Cleanup(transport.CloseIdleConnections)
 	fleet, err := vmss.New(credential{r.emu.Token()}, vmss.Options{
-		Endpoint: r.emu.Endpoints().ARM, Now: r.clock, Transport: transport, RetryDelay: time.Millisecond, ReadRetries: -1,
+		Endpoint: r.emu.Endpoints().ARM, Now: r.clock, Transport: hand{r, transport}, RetryDelay: time.Millisecond, ReadRetries: -1,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -122,6 +124,19 @@ func (r *rig) restart() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// hand is a transport into which a test may reach.
+type hand struct {
+	r     *rig
+	inner http.RoundTripper
+}
+
+func (h hand) RoundTrip(q *http.Request) (*http.Response, error) {
+	if f := h.r.before; f != nil {
+		f(q)
+	}
+	return h.inner.RoundTrip(q)
 }
 
 func (r *rig) clock() time.Time {
@@ -199,6 +214,21 @@ func (r *rig) control() scale.Control {
 		r.t.Fatal(err)
 	}
 	return s.Control
+}
+
+// outcome is the last outcome in the journal.
+func (r *rig) outcome() *scale.Outcome {
+	r.t.Helper()
+	entries, err := r.ledger.Entries(r.t.Context(), "web", time.Time{}, 100)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Outcome != nil {
+			return e.Outcome
+		}
+	}
+	return nil
 }
 
 // settled fails unless so many machines run and no change is under way.

@@ -1,6 +1,7 @@
 package traps_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 
@@ -125,6 +126,66 @@ func TestTrap06ASpotShortfallIsMadeUpInTheTurnThatLearnsOfIt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Trap 7: eight more are refused although one fits, and then asked for again and again.
+func TestTrap07ThePartOfAGrowthThatFitsTheQuotaIsAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		quota arm.Quota
+		set   arm.SetConfig
+	}{
+		{"of the region", arm.Quota{Name: "cores", Limit: 26}, arm.SetConfig{ID: web, Capacity: 10}},
+		{"of the family", arm.Quota{Name: "standardDSv5Family", Limit: 27}, arm.SetConfig{ID: web, Capacity: 10}},
+		{
+			"of Spot, apart from all others", arm.Quota{Name: "lowPriorityCores", Limit: 26},
+			arm.SetConfig{ID: web, Capacity: 10, Priority: arm.Spot, EvictionPolicy: arm.Delete},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{c.set}})
+			r.turn(c.quota)
+			r.minutes(1)
+			r.policy.instances = 18
+			r.minutes(30)
+			r.settled(13)
+			if got := len(r.patches()); got != 1 {
+				t.Errorf("%d changes, want the one that fits: %+v", got, r.patches())
+			}
+			entries, err := r.ledger.Entries(t.Context(), "web", time.Time{}, 1)
+			if err != nil || entries[0].Decision.Reason != "quota" {
+				t.Errorf("the shortfall is not in the entry: %+v, %v", entries[0].Decision, err)
+			}
+			c.quota.Limit = 100
+			r.turn(c.quota)
+			r.minutes(12)
+			r.settled(18)
+		})
+	}
+}
+
+// Trap 8: several writers overwrite each other.
+func TestTrap08AWriteOfSomebodyElseIsNotOverwritten(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+	r.minutes(1)
+	r.policy.instances = 14
+	six := 6
+	// Between the read and the change of one turn, somebody sets the count.
+	r.before = func(q *http.Request) {
+		if q.Method == http.MethodPatch {
+			r.before = nil
+			r.turn(arm.ForeignWrite{Set: web, Capacity: &six})
+		}
+	}
+	r.minutes(1)
+	if s := r.set(web); s.Capacity != 6 {
+		t.Fatalf("the other's count of 6 became %d", s.Capacity)
+	}
+	if o := r.outcome(); o == nil || o.Result != scale.Superseded || o.Class != scale.ClassPrecondition {
+		t.Errorf("the outcome is %+v, want superseded by a precondition", o)
+	}
+	r.minutes(8)
+	r.settled(14)
 }
 
 // Trap 9: overlapping operations end as preempted, or in conflicts.
