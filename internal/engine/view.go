@@ -6,6 +6,7 @@ import (
 	"trimtab/internal/guard"
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
+	"trimtab/internal/spot"
 )
 
 // view puts together everything that a decision may depend on.
@@ -19,6 +20,7 @@ func (e *Engine) view(v *visit) *scale.View {
 		FactsUnread: v.unread,
 		Frozen:      e.Frozen, Orders: c.Orders, Memory: c.Memory, Contended: v.contended,
 	}
+	view.Spot = spot.Look(p.SpotRisk, c.Facts, &c.Memory, v.now)
 	view.Memory.InFlight, view.Memory.InFlightSince = nil, time.Time{}
 	if c.Intent != nil {
 		to := c.Intent.To

@@ -337,7 +337,29 @@ func document(v *scale.View) map[string]any {
 		"signals":   signals,
 		"schedules": schedules,
 		"settings":  settings,
+		"spot":      interruptible(v.Spot),
 	}
+}
+
+// interruptible is what is known of Spot.
+func interruptible(s *scale.SpotView) any {
+	if s == nil {
+		return nil
+	}
+	m := map[string]any{
+		"missing": s.Missing, "blocked": s.Blocked, "quiet_seconds": nil, "changed_seconds": nil, "evicted": s.Evicted,
+		"rate_permille": s.RatePermille, "floor": nil,
+	}
+	if s.QuietSeconds != scale.Never {
+		m["quiet_seconds"] = s.QuietSeconds
+	}
+	if s.ChangedSeconds != scale.Never {
+		m["changed_seconds"] = s.ChangedSeconds
+	}
+	if s.Floor != nil {
+		m["floor"] = *s.Floor
+	}
+	return m
 }
 
 // outlook is what a signal has on request.

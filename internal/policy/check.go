@@ -61,7 +61,10 @@ const entryFile = "main/main.rego"
 // named are the library's functions whose first argument names a signal or a schedule of the pool.
 var named = map[string]string{
 	"data.lib.scale.backlog":         "signals",
+	"data.lib.scale.forecast":        "signals",
+	"data.lib.scale.no_flap":         "signals",
 	"data.lib.scale.step":            "signals",
+	"data.lib.scale.trend":           "signals",
 	"data.lib.scale.track":           "signals",
 	"data.lib.scale.track_total":     "signals",
 	"data.lib.schedule.active":       "schedules",

@@ -52,7 +52,7 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown", "stabilisation_seconds",
-	"grow_step", "shrink_step", "warm_up_seconds", "repair", "labels", "settings",
+	"grow_step", "shrink_step", "warm_up_seconds", "repair", "spot_risk", "labels", "settings",
 }
 
 // definition is a pool and where it was written.
@@ -145,6 +145,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 			o.wrong("signals", "%s", problem)
 		}
 	}
+	p.SpotRisk = o.spotRisk()
 	o.checkForecasts(p.Signals, p.Rails.WarmUpSeconds)
 	p.Schedules = o.schedules()
 	return p, true

@@ -75,6 +75,15 @@ func views(t testing.TB) map[string]*scale.View {
 				},
 			}
 		}),
+		"Spot has disappointed": web(func(v *scale.View) {
+			floor := 3
+			v.Spot = &scale.SpotView{
+				Missing: 2, Blocked: true, ChangedSeconds: scale.Never, Evicted: 4, RatePermille: 90, Floor: &floor,
+			}
+		}),
+		"Spot is quiet": web(func(v *scale.View) {
+			v.Spot = &scale.SpotView{QuietSeconds: scale.Never, ChangedSeconds: 60}
+		}),
 		"numbers are large": web(func(v *scale.View) { v.Signals["cpu"] = signal(1<<32, 5) }),
 		"a schedule has no further edge": web(func(v *scale.View) {
 			v.Schedules["office_hours"] = scale.ScheduleView{}

@@ -43,6 +43,8 @@ type Pool struct {
 	Signals []Signal
 	// Schedules are named spans of the week, ordered by name.
 	Schedules []Schedule
+	// SpotRisk is what evictions the pool must bear; nil if its definition does not say.
+	SpotRisk *SpotRisk
 	// Labels name the owner and anything else that operators select by.
 	Labels map[string]string
 	// Settings are the policy's numbers, a JSON object handed to the policy as input.settings; never nil after loading.

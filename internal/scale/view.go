@@ -145,6 +145,9 @@ type View struct {
 	// FactsUnread is set when a change was wanted and the fresh read that it needs could not be had.
 	FactsUnread bool `json:"facts_unread,omitempty"`
 
+	// Spot is what is known of the interruptible machines, nil for a set without.
+	Spot *SpotView `json:"spot,omitempty"`
+
 	Signals   map[string]SignalView   `json:"signals"`
 	Schedules map[string]ScheduleView `json:"schedules,omitempty"`
 

@@ -11,6 +11,11 @@ test_split_takes_a_rounding if {
 	blend == {"base": 0, "regular_percent": 100, "rounding": "regular_up"}
 }
 
+test_split_hands_on_what_the_rails_do if {
+	options := {"base": 2, "regular_percent": 20, "stand_in": true, "return_after_seconds": 1800}
+	mix.split(options) == object.union(options, {"rounding": "regular_down"})
+}
+
 test_split_says_what_is_wrong[note] if {
 	some note, tc in {
 		"no object": {
@@ -19,7 +24,10 @@ test_split_says_what_is_wrong[note] if {
 		},
 		"an option that does not exist": {
 			"options": {"base": 2, "regular_percent": 20, "spot": 1},
-			"fault": "unknown option spot: the options are base, regular_percent, rounding",
+			"fault": concat("", [
+				"unknown option spot: ",
+				"the options are base, regular_percent, return_after_seconds, rounding, stand_in",
+			]),
 		},
 		"no base": {"options": {"regular_percent": 20}, "fault": "base must be a whole number from 0 up"},
 		"a base that is a fraction": {
@@ -33,6 +41,10 @@ test_split_says_what_is_wrong[note] if {
 		"a percentage that is a string": {
 			"options": {"base": 2, "regular_percent": "20"},
 			"fault": "regular_percent must be a whole number from 0 to 100",
+		},
+		"a stand-in that is a number": {
+			"options": {"base": 2, "regular_percent": 20, "stand_in": 1},
+			"fault": "stand_in must be true or false, and return_after_seconds a whole number from 0 up",
 		},
 		"a rounding that does not exist": {
 			"options": {"base": 2, "regular_percent": 20, "rounding": "up"},
