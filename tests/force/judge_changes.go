@@ -73,8 +73,12 @@ func (v *Verdict) patch(p *scale.Pool, q *arm.Request) {
 	if q.IfMatch == "" || q.IfMatch == "*" {
 		v.note(&v.Breaches, 1, "a PATCH of %s without an etag", p.Name)
 	}
-	if n := q.Capacity; n != nil && (*n < p.Rails.Limits.Min || *n > p.Rails.Limits.Max) {
-		v.note(&v.Breaches, 1, "a PATCH of %s to %d, outside %d to %d", p.Name, *n, p.Rails.Limits.Min, p.Rails.Limits.Max)
+	// The nominal count may stand above the limits where machines are missing; what is there may not.
+	if n := q.Capacity; n != nil && *n < p.Rails.Limits.Min {
+		v.note(&v.Breaches, 1, "a PATCH of %s to %d, below %d", p.Name, *n, p.Rails.Limits.Min)
+	}
+	if n := q.Makes; n != nil && q.Capacity != nil && *n > p.Rails.Limits.Max {
+		v.note(&v.Breaches, 1, "a PATCH of %s to %d makes %d machines, more than %d", p.Name, *q.Capacity, *n, p.Rails.Limits.Max)
 	}
 	if q.Overtook {
 		v.note(&v.Breaches, 1, "a PATCH of %s at %s while an earlier change of ours was under way", p.Name, q.At.Format(time.RFC3339Nano))
@@ -93,8 +97,10 @@ func (v *Verdict) intents(e *Evidence, p *scale.Pool, acting []*scale.Entry) {
 		case i+1 < len(acting) && entry.Outcome.At.After(acting[i+1].At):
 			v.note(&v.Breaches, 1, "entry %s of %s was intended before entry %s had ended", acting[i+1].Key, p.Name, entry.Key)
 		}
-		if n := entry.Decision.To.Instances; n < p.Rails.Limits.Min || n > p.Rails.Limits.Max {
-			v.note(&v.Breaches, 1, "entry %s of %s intends %d, outside its limits", entry.Key, p.Name, n)
+		// A set that somebody else has made too large may still have its split changed.
+		if n := entry.Decision.To.Instances; n != entry.Decision.From.Instances && (n < p.Rails.Limits.Min || n > p.Rails.Limits.Max) {
+			v.note(&v.Breaches, 1, "entry %s of %s intends %d from %d because of %s, outside its limits",
+				entry.Key, p.Name, n, entry.Decision.From.Instances, entry.Decision.Reason)
 		}
 	}
 }

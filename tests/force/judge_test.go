@@ -76,7 +76,7 @@ func sound(t *testing.T) *force.Evidence {
 		n := entry.Decision.To.Instances
 		e.Entries["web"] = append(e.Entries["web"], entry)
 		e.Requests = append(e.Requests, arm.Request{
-			At: at.Add(time.Second), Method: "PATCH", Path: strings.ToUpper(set), IfMatch: entry.View.Facts.ETag, Capacity: &n, Applied: true, Status: 200,
+			At: at.Add(time.Second), Method: "PATCH", Path: strings.ToUpper(set), IfMatch: entry.View.Facts.ETag, Capacity: &n, Makes: &n, Applied: true, Status: 200,
 		})
 	}
 	return e
@@ -100,11 +100,17 @@ func TestTheJudgeObjects(t *testing.T) {
 		"a dead letter of a good event": {func(e *force.Evidence) {
 			e.Letters = append(e.Letters, scale.DeadLetter{Source: scale.Source{Partition: "0", Sequence: 2}})
 		}, counts{0, 0, 1}},
-		"a PATCH was repeated":                     {func(e *force.Evidence) { r := e.Requests[0]; r.Applied = false; e.Requests = append(e.Requests, r) }, counts{0, 1, 0}},
-		"a PATCH had its effect twice":             {func(e *force.Evidence) { e.Requests = append(e.Requests, e.Requests[0]) }, counts{0, 2, 0}},
-		"a change that nobody intended":            {func(e *force.Evidence) { e.Requests[0].IfMatch = `"7"` }, counts{0, 2, 1}},
-		"a PATCH without a condition":              {func(e *force.Evidence) { e.Requests[0].IfMatch = "" }, counts{0, 2, 2}},
-		"a PATCH beyond the limits":                {func(e *force.Evidence) { n := 21; e.Requests[0].Capacity = &n }, counts{0, 1, 2}},
+		"a PATCH was repeated":                 {func(e *force.Evidence) { r := e.Requests[0]; r.Applied = false; e.Requests = append(e.Requests, r) }, counts{0, 1, 0}},
+		"a PATCH had its effect twice":         {func(e *force.Evidence) { e.Requests = append(e.Requests, e.Requests[0]) }, counts{0, 2, 0}},
+		"a change that nobody intended":        {func(e *force.Evidence) { e.Requests[0].IfMatch = `"7"` }, counts{0, 2, 1}},
+		"a PATCH without a condition":          {func(e *force.Evidence) { e.Requests[0].IfMatch = "" }, counts{0, 2, 2}},
+		"a PATCH beyond the limits":            {func(e *force.Evidence) { n := 21; e.Requests[0].Capacity, e.Requests[0].Makes = &n, &n }, counts{0, 1, 2}},
+		"a PATCH that makes too many machines": {func(e *force.Evidence) { n := 21; e.Requests[0].Makes = &n }, counts{0, 0, 1}},
+		"a PATCH below the limits":             {func(e *force.Evidence) { n := 0; e.Requests[0].Capacity = &n }, counts{0, 1, 2}},
+		"a nominal count that stands in for machines that are missing": {func(e *force.Evidence) {
+			n, d := 25, &e.Entries["web"][0].Decision
+			e.Requests[0].Capacity, d.Nominal = &n, &n
+		}, counts{0, 0, 1}},
 		"a PATCH after the intent had ended":       {func(e *force.Evidence) { e.Requests[0].At = noon.Add(time.Hour) }, counts{0, 1, 1}},
 		"two changes under way at once":            {func(e *force.Evidence) { e.Requests[1].Overtook = true }, counts{0, 0, 1}},
 		"an intent before the last one's end":      {func(e *force.Evidence) { e.Entries["web"][0].Outcome.At = noon.Add(20 * time.Minute) }, counts{0, 0, 1}},

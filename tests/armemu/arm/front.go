@@ -24,6 +24,9 @@ type Request struct {
 	// the operation of an earlier PATCH.
 	Applied  bool `json:"applied,omitempty"`
 	Overtook bool `json:"overtook,omitempty"`
+	// Makes is how many machines there are with those that a PATCH that had its effect makes or takes away; on a set that
+	// has drifted that is not the counter.
+	Makes *int `json:"makes,omitempty"`
 	// Capacity is what a PATCH asked for, nil when it asked for none.
 	Capacity *int `json:"capacity,omitempty"`
 	// Body is the JSON document sent, if any.
@@ -77,7 +80,7 @@ func (w *world) answer(now time.Time, r *http.Request, body []byte) (answer, *Fa
 func (w *world) record(now time.Time, r *http.Request, body []byte, a answer, f *Fault) {
 	line := Request{
 		At: now, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, IfMatch: r.Header.Get("If-Match"), Status: a.status,
-		Applied: a.applied, Overtook: a.overtook,
+		Applied: a.applied, Overtook: a.overtook, Makes: a.makes,
 	}
 	if f != nil {
 		line.Status = f.Status

@@ -25,8 +25,9 @@ type answer struct {
 	status int
 	header http.Header
 	doc    any
-	// applied and overtook go into the request log.
+	// applied, overtook and makes go into the request log.
 	applied, overtook bool
+	makes             *int
 }
 
 // route is a method and a path whose {parts} are taken out; the rest is compared without regard to case, as ARM does.

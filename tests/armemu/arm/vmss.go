@@ -142,7 +142,9 @@ func (w *world) patchSet(c call) answer {
 	o := w.begin(s, ch, c.now)
 	o.patched = true
 	a := success(s.doc(s.nominal))
-	a.applied, a.overtook = true, overtook
+	regular, spot := s.live()
+	makes := regular + spot
+	a.applied, a.overtook, a.makes = true, overtook, &makes
 	a.header.Set("Azure-AsyncOperation", o.url(c.host))
 	a.header.Set("Azure-AsyncNotification", "Enabled")
 	w.askToWait(a.header)
