@@ -90,6 +90,10 @@ mutants: ## break the product in many places and expect the simulation to find e
 bench: build ## measure, and close with one line for each figure: bench: NAME VALUE UNIT
 	go run ./tests/bench $(ARGS)
 
+.PHONY: replicate
+replicate: ## hold published results against ours, row by row, and close with: replicate: rows=N within=N
+	go run ./tests/replicate $(ARGS)
+
 .PHONY: soak
 soak: $(npm) ## simulate many histories and kill processes for minutes, and close with one line of what was broken
 	go run ./tests/soak $(ARGS)

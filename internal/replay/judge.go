@@ -166,3 +166,8 @@ func (r *Result) AddGate(measure string, allowed float64) (passed bool, err erro
 	}
 	return passed, nil
 }
+
+// VerdictOf compares a run with another by cost and by unmet demand in per cent.
+func VerdictOf(cost, otherCost, unmet, otherUnmet float64) string {
+	return verdict(percentMore(cost, otherCost), unmet-otherUnmet)
+}
