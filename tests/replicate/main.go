@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"trimtab/internal/replay/trace"
@@ -48,7 +49,7 @@ func main() {
 	var s setup
 	flag.IntVar(&s.starts, "starts", 200, "drawn starts of each run")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of what is drawn")
-	flag.StringVar(&s.shared, "traces", "../shared/data/traces", "folder of the load traces that are too large for the project")
+	flag.StringVar(&s.shared, "traces", filepath.Join("..", "shared", "data", "traces"), "folder of the load traces that are too large for the project")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
