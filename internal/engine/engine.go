@@ -42,10 +42,13 @@ type Options struct {
 // Engine walks every event and every sweep through the corridor. It is safe for concurrent use.
 type Engine struct {
 	Options
-	pools    map[string]*pool
-	order    []*pool
-	routes   map[route][]target
+	pools  map[string]*pool
+	order  []*pool
+	routes map[route][]target
+	// wild are the signals that hear more than one resource, by metric.
+	wild     map[string][]target
 	fleet    fleet
+	counting counting
 	decoders sync.Pool
 	attempts atomic.Int64
 }
@@ -79,7 +82,7 @@ func New(o Options) (*Engine, error) {
 	if o.Workers <= 0 {
 		o.Workers = 8
 	}
-	e := &Engine{Options: o, pools: make(map[string]*pool, len(o.Pools)), routes: make(map[route][]target)}
+	e := &Engine{Options: o, pools: make(map[string]*pool, len(o.Pools)), routes: make(map[route][]target), wild: make(map[string][]target)}
 	e.decoders.New = func() any { return metric.NewDecoder() }
 	for i := range o.Pools {
 		p := &pool{Pool: &o.Pools[i], turn: make(chan struct{}, 1)}
@@ -88,6 +91,10 @@ func New(o Options) (*Engine, error) {
 		}
 		e.pools[p.Name], e.order = p, append(e.order, p)
 		for n, s := range p.Signals {
+			if metric.Wild(&s) {
+				e.wild[s.Metric] = append(e.wild[s.Metric], target{p, n})
+				continue
+			}
 			r := route{s.Resource, s.Metric}
 			e.routes[r] = append(e.routes[r], target{p, n})
 		}
@@ -143,6 +150,7 @@ func (e *Engine) Sweep(ctx context.Context, invocation string) (Report, error) {
 	for i, p := range e.order {
 		work[i] = visit{pool: p, trigger: scale.Trigger{Kind: "sweep", Invocation: invocation}}
 	}
+	defer e.publish(ctx)
 	return e.run(ctx, work, Report{})
 }
 
@@ -225,7 +233,7 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 		}
 		for _, n := range decoder.Notices() {
 			report.Notices++
-			concerned := e.fleet.sets[e.fleet.setOf(n.Resource)]
+			concerned := e.fleet.sets[metric.SetOf(n.Resource)]
 			for _, p := range concerned {
 				s := of(p)
 				s.notices = append(s.notices, n)
@@ -235,27 +243,42 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 			}
 		}
 		report.Samples += len(samples)
-		// The decoder owns its slice: what is routed is kept in one of our own.
-		var kept []scale.Sample
-		for i := range samples {
-			routed := false
-			for _, t := range e.routes[route{samples[i].Resource, samples[i].Metric}] {
-				if !metric.Listens(&t.pool.Signals[t.signal], &samples[i]) {
-					continue
-				}
-				if kept == nil {
-					kept = make([]scale.Sample, len(samples))
-				}
-				kept[i], routed = samples[i], true
-				s := of(t.pool)
-				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &kept[i]})
-			}
-			if !routed {
-				report.Unrouted++
-			}
-		}
+		e.deal(samples, of, report, now)
 	}
 	return shares, letters
+}
+
+// deal deals samples to the pools that listen.
+func (e *Engine) deal(samples []scale.Sample, of func(*pool) *share, report *Report, now time.Time) {
+	// The decoder owns its slice: what is routed is kept in one of our own.
+	var kept []scale.Sample
+	for i := range samples {
+		e.fleet.name(&samples[i])
+		routed := false
+		for _, t := range e.routes[route{samples[i].Resource, samples[i].Metric}] {
+			if !metric.Listens(&t.pool.Signals[t.signal], &samples[i]) {
+				continue
+			}
+			if kept == nil {
+				kept = make([]scale.Sample, len(samples))
+			}
+			kept[i], routed = samples[i], true
+			s := of(t.pool)
+			s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &kept[i]})
+		}
+		for _, t := range e.wild[samples[i].Metric] {
+			if sig := &t.pool.Signals[t.signal]; metric.Listens(sig, &samples[i]) {
+				told := metric.Told(sig, samples[i])
+				routed = true
+				s := of(t.pool)
+				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &told})
+			}
+		}
+		if !routed {
+			report.Unrouted++
+			e.counting.count(&samples[i], now)
+		}
+	}
 }
 
 // sourceOf names the partition that an event came from; events without a known position share one name.

@@ -28,25 +28,25 @@ func (c *NoticeCounts) add(o NoticeCounts) {
 const (
 	vmssSegment = "/virtualmachinescalesets/"
 	vmSegment   = "/virtualmachines/"
-	vmProvider  = "/providers/microsoft.compute/virtualmachines/"
 	// echoBefore and echoAfter bound the time around a change of our own in which a write by nobody known counts as it.
 	echoBefore, echoAfter = time.Minute, 5 * time.Minute
 )
 
-// fleet is what machines are told by: the sets of the pools, by ID and by resource group.
+// fleet is what machines and senders' names are told by: the sets of the pools, by ID, and the IDs by their last names.
 type fleet struct {
-	sets   map[string][]*pool
-	groups map[string][]string
+	sets  map[string][]*pool
+	named map[string]string
 }
 
 func fleetOf(pools []*pool) fleet {
-	f := fleet{sets: make(map[string][]*pool), groups: make(map[string][]string)}
+	f := fleet{sets: make(map[string][]*pool), named: make(map[string]string)}
 	for _, p := range pools {
 		for _, id := range setsOf(p.Pool) {
-			if len(f.sets[id]) == 0 {
-				if at := strings.Index(id, "/providers/"); at >= 0 {
-					f.groups[id[:at]] = append(f.groups[id[:at]], id)
-				}
+			name := id[strings.LastIndexByte(id, '/')+1:]
+			if other, ok := f.named[name]; ok && other != id {
+				f.named[name] = "" // two sets of one name: the name alone tells neither
+			} else {
+				f.named[name] = id
 			}
 			f.sets[id] = append(f.sets[id], p)
 		}
@@ -59,33 +59,13 @@ func setsOf(p *scale.Pool) []string {
 	return []string{strings.ToLower(strings.TrimRight(p.ScaleSet, "/"))}
 }
 
-// setOf is the scale set that a resource is, or is a machine of; "" if it is of none that a pool has. Instances of a
-// Uniform set lie below it; machines of a Flexible set are ordinary ones, which Azure names after their set (facts:
-// events 1.1.1).
-func (f *fleet) setOf(resource string) string {
-	if at := strings.Index(resource, vmssSegment); at >= 0 {
-		name := resource[at+len(vmssSegment):]
-		if end := strings.IndexByte(name, '/'); end >= 0 {
-			name = name[:end]
-		}
-		id := resource[:at+len(vmssSegment)+len(name)]
-		if len(f.sets[id]) > 0 {
-			return id
-		}
-		return ""
-	}
-	group, name, ok := strings.Cut(resource, vmProvider)
-	if !ok {
-		return ""
-	}
-	best := ""
-	for _, id := range f.groups[group] {
-		set := id[strings.LastIndexByte(id, '/')+1:]
-		if strings.HasPrefix(name, set+"_") && len(id) > len(best) {
-			best = id
+// name gives a sample whose sender knows its scale set by a tag with the set's mere name the set's ID.
+func (f *fleet) name(s *scale.Sample) {
+	if len(s.Resource) > 0 && s.Resource[0] != '/' {
+		if id := f.named[s.Resource]; id != "" {
+			s.Resource = id
 		}
 	}
-	return best
 }
 
 // machineOf is the name of the machine that a resource is, the set's own name if it is a set. An instance of a Uniform

@@ -53,12 +53,12 @@ type rest struct {
 	tally
 }
 
-// Listens reports whether a sample belongs to a signal: the same resource and metric, and dimensions as
+// Listens reports whether a sample belongs to a signal: a resource that it hears, the same metric, and dimensions as
 // [scale.Signal.Dimensions] has it. A signal without dimensions takes undimensioned samples only; one with dimensions
 // takes a sample that has each of its keys, with that value or with any where the value is "*". Names of dimensions are
 // compared without regard to case, their values exactly.
 func Listens(sig *scale.Signal, s *scale.Sample) bool {
-	if sig.Metric != s.Metric || sig.Resource != s.Resource {
+	if sig.Metric != s.Metric || !hears(sig, s.Resource) {
 		return false
 	}
 	if len(sig.Dimensions) == 0 || s.Dimensions == "" {

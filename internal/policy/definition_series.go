@@ -7,6 +7,7 @@ import (
 	"time"
 	_ "time/tzdata" // a schedule's zone must not depend on what the machine has installed
 
+	"trimtab/internal/metric"
 	"trimtab/internal/scale"
 )
 
@@ -55,8 +56,8 @@ func (o fields) signals(scaleSet string) []scale.Signal {
 
 func (o fields) signal(name, scaleSet string) scale.Signal {
 	resource := strings.TrimSuffix(o.text("resource", scaleSet), "/")
-	if n := o.fields["resource"]; n != nil && n.kind == text && !strings.HasPrefix(resource, "/") {
-		o.wrong("resource", "%q is no resource ID: it begins with /", n.text)
+	if n := o.fields["resource"]; n != nil && n.kind == text {
+		o.checkResource(n.text, resource)
 	}
 	window := o.whole("window_seconds", 10, day, defaultWindow)
 	bucket := o.whole("bucket_seconds", 1, hour, defaultBucket)
@@ -96,6 +97,22 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		}
 	}
 	return s
+}
+
+// checkResource checks what a signal names as its resource.
+func (o fields) checkResource(written, resource string) {
+	small := strings.ToLower(resource)
+	d := o.fields["dimensions"]
+	switch {
+	case resource == metric.AnyResource && (d == nil || len(d.keys) == 0):
+		o.wrong("resource", "* is every resource: dimensions must tell this signal's samples from others")
+	case resource == metric.AnyResource:
+	case !strings.HasPrefix(resource, "/"):
+		o.wrong("resource", "%q is no resource ID: it begins with /; or it is *, with dimensions", written)
+	case strings.Contains(resource, "*") && (!strings.HasSuffix(small, "/virtualmachines/*") ||
+		strings.Count(resource, "*") > 1 || !strings.Contains(small, "/virtualmachinescalesets/")):
+		o.wrong("resource", "%q: the machines of a scale set are SCALE_SET_ID/virtualMachines/*; no other * is understood", written)
+	}
 }
 
 func (o fields) schedules() []scale.Schedule {
