@@ -69,7 +69,16 @@ func (ps problems) err() error {
 
 // Load reads, checks and compiles a tree of policies. The error joins every [Problem] found, one a line, or says that
 // the tree could not be read. Test files take no part.
-func Load(ctx context.Context, files fs.FS) (*Bundle, error) {
+func Load(ctx context.Context, tree fs.FS) (*Bundle, error) {
+	files, err := Snapshot(tree)
+	if err != nil {
+		return nil, err
+	}
+	return LoadFiles(ctx, files)
+}
+
+// LoadFiles is [Load] for files that were read already.
+func LoadFiles(ctx context.Context, files Files) (*Bundle, error) {
 	var ps problems
 	tree, err := readTree(files, &ps)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -36,66 +38,93 @@ type source struct {
 
 var errTooBig = errors.New("more than a tree of policies may hold")
 
-// readTree reads a tree as the stock loader reads it, but for three things that load differently as files and as a
-// bundle, and are refused: data in files of other names than data.json, in YAML, and outside objects.
-func readTree(files fs.FS, ps *problems) (tree, error) {
-	t := tree{schemas: ast.NewSchemaSet()}
-	digest := sha256.New()
-	var sourceSize, dataSize int
-	err := fs.WalkDir(files, ".", func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
+// Files are the files of a tree that take part in a decision, by their paths with slashes.
+type Files map[string][]byte
+
+// Snapshot reads a tree: everything but tests and hidden files.
+func Snapshot(tree fs.FS) (Files, error) {
+	files := Files{}
+	size := 0
+	err := fs.WalkDir(tree, ".", func(p string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
 			return err
-		}
-		if p != "." && strings.HasPrefix(e.Name(), ".") {
+		case p != "." && strings.HasPrefix(e.Name(), "."):
 			if e.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
-		}
-		if e.IsDir() || strings.HasSuffix(p, "_test.rego") {
+		case e.IsDir() || !takesPart(p):
 			return nil
 		}
-		switch ext := path.Ext(p); {
-		case ext == ".rego", e.Name() == "data.json", ext == ".json" && strings.HasPrefix(p, "schemas/"):
-		case ext == ".json", ext == ".yaml", ext == ".yml":
-			ps.add(p, 1, "data is read from files named data.json only: move it to %s", path.Join(path.Dir(p), "data.json"))
-			return nil
-		default:
-			return nil
+		text, err := fs.ReadFile(tree, p)
+		if size += len(text); err == nil && size > maxSource+maxData {
+			err = fmt.Errorf("%s: %w", p, errTooBig)
 		}
-		text, err := fs.ReadFile(files, p)
-		if err != nil {
-			return err
+		files[p] = text
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read policies: %w", err)
+	}
+	return files, nil
+}
+
+// takesPart reports whether a file is read, or refused by its name.
+func takesPart(p string) bool {
+	switch path.Ext(p) {
+	case ".rego":
+		return !strings.HasSuffix(p, "_test.rego")
+	case ".json", ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// readTree reads a tree as the stock loader reads it, but for three things that load differently as files and as a
+// bundle, and are refused: data in files of other names than data.json, in YAML, and outside objects.
+func readTree(files Files, ps *problems) (tree, error) {
+	t := tree{schemas: ast.NewSchemaSet()}
+	digest := sha256.New()
+	var sourceSize, dataSize int
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		text := files[p]
+		if !takesPart(p) {
+			continue
 		}
 		switch {
 		case strings.HasSuffix(p, ".rego"):
 			t.sources = append(t.sources, source{p, text})
 			sourceSize += len(text)
-		case strings.HasPrefix(p, "schemas/"):
-			return t.addSchema(p, text, ps)
-		default:
+		case path.Ext(p) == ".json" && strings.HasPrefix(p, "schemas/"):
+			t.addSchema(p, text, ps)
+		case path.Base(p) == "data.json":
 			t.data = append(t.data, source{p, text})
 			dataSize += len(text)
+		default:
+			ps.add(p, 1, "data is read from files named data.json only: move it to %s", path.Join(path.Dir(p), "data.json"))
+			continue
 		}
 		if sourceSize > maxSource || dataSize > maxData {
-			return fmt.Errorf("%s: %w", p, errTooBig)
+			return t, fmt.Errorf("%s: %w", p, errTooBig)
 		}
-		fmt.Fprintf(digest, "%s\x00%d\x00", p, len(text))
-		digest.Write(text)
-		return nil
-	})
+		if !strings.HasPrefix(p, "schemas/") || path.Ext(p) != ".json" {
+			fmt.Fprintf(digest, "%s\x00%d\x00", p, len(text))
+			digest.Write(text)
+		}
+	}
 	t.revision = hex.EncodeToString(digest.Sum(nil))[:16]
-	return t, err
+	return t, nil
 }
 
 // addSchema puts a schema under the name that the stock flag for a folder of schemas gives it.
-func (t *tree) addSchema(p string, text []byte, ps *problems) error {
+func (t *tree) addSchema(p string, text []byte, ps *problems) {
 	var schema any
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	if err := dec.Decode(&schema); err != nil {
 		ps.add(p, 1, "schema is not JSON: %v", err)
-		return nil
+		return
 	}
 	ref := ast.Ref{ast.SchemaRootDocument}
 	name := strings.TrimSuffix(strings.TrimPrefix(p, "schemas/"), ".json")
@@ -103,5 +132,4 @@ func (t *tree) addSchema(p string, text []byte, ps *problems) error {
 		ref = append(ref, ast.StringTerm(part))
 	}
 	t.schemas.Put(ref, schema)
-	return nil
 }
