@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,11 +9,14 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"trimtab/internal/supply"
 )
 
 const (
@@ -31,7 +35,10 @@ type Config struct {
 	Port   int
 	Ledger Storage
 	// Policies is a directory, empty for the embedded tree.
-	Policies    string
+	Policies string
+	// Bundles name OPA bundle services instead; nil without them. BundleDir is where last good bundles are kept.
+	Bundles     *supply.Config
+	BundleDir   string
 	ARM         ARM
 	ClientID    string
 	Freeze      bool
@@ -63,6 +70,7 @@ func readConfig(environ []string, serving bool) (*Config, error) {
 	c := &Config{OnPlatform: r.env[setIdentity] != ""}
 	c.Ledger = r.storage()
 	c.Policies = r.policies()
+	c.Bundles, c.BundleDir = r.bundles()
 	c.ARM = ARM{Endpoint: r.httpsURL(setARMEndpoint, publicARM)}
 	c.ARM.Audience = r.text(setARMAudience, c.ARM.Endpoint)
 	c.ClientID = r.matching(setClientID, "", guid, "a GUID, such as 6d1c2c2e-7f0b-4c0a-9f0e-3f0a1d0e7b11")
@@ -227,6 +235,57 @@ func (r *reader) policies() string {
 	}
 	return value
 }
+
+// bundles reads OPA's configuration of bundles: JSON in the setting itself, or the file that it names. ${NAME} stands for
+// a variable of the environment, as OPA has it.
+func (r *reader) bundles() (*supply.Config, string) {
+	dir := r.env[setBundleDir]
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "trimtab-bundles")
+		if cache, err := os.UserCacheDir(); err == nil {
+			dir = filepath.Join(cache, "trimtab", "bundles")
+		}
+	}
+	r.show(setBundleDir, dir)
+	value := r.env[setBundles]
+	if value == "" {
+		return nil, dir
+	}
+	const right = `OPA's configuration with services, bundles and keys, as JSON or as the name of a file with it`
+	r.show(setBundles, "(not shown)")
+	if r.env[setPolicies] != "" {
+		r.refuse(setBundles, "is set beside "+setPolicies, "one of them")
+	}
+	if !strings.HasPrefix(value, "{") {
+		text, err := os.ReadFile(value)
+		if err != nil {
+			r.refuse(setBundles, "names no file that can be read", right)
+			return nil, dir
+		}
+		value = string(text)
+	}
+	var lacking []string
+	value = reference.ReplaceAllStringFunc(value, func(name string) string {
+		name = name[2 : len(name)-1]
+		if _, ok := r.env[name]; !ok {
+			lacking = append(lacking, name)
+		}
+		return r.env[name]
+	})
+	if len(lacking) > 0 {
+		r.refuse(setBundles, "refers to "+strings.Join(lacking, ", ")+", which the environment does not have", "names that are set")
+		return nil, dir
+	}
+	var c supply.Config
+	if err := json.Unmarshal([]byte(value), &c); err != nil {
+		r.refuse(setBundles, "is not such JSON", right)
+		return nil, dir
+	}
+	return &c, dir
+}
+
+// reference is a variable of the environment within a configuration.
+var reference = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
 
 func isDirectory(path string) bool {
 	info, err := os.Stat(path)

@@ -45,10 +45,6 @@ func consume(ctx context.Context, h *hall) error {
 	if err != nil {
 		return cannotStart(err)
 	}
-	bundle, err := loadPolicies(ctx, config)
-	if err != nil {
-		return cannotStart(err)
-	}
 	credential, err := newCredential(config)
 	if err != nil {
 		return cannotStart(err)
@@ -57,10 +53,11 @@ func consume(ctx context.Context, h *hall) error {
 	if err != nil {
 		return cannotStart(err)
 	}
-	house, err := furnish(ctx, h, config, bundle)
+	house, err := furnish(ctx, h, config)
 	if err != nil {
 		return cannotStart(err)
 	}
+	bundle := house.supplied.shelf.Policies()
 	in := newIntake(house, config, f)
 	consumer, err := hub.NewConsumer(in.options(ctx, f))
 	if err != nil {

@@ -17,10 +17,12 @@ type house struct {
 	// corridor is what a door leads to: the engine, behind what opens the ledger and trims its journal.
 	corridor corridor
 	stream   *decisions
+	supplied *supplied
 }
 
-// furnish builds the real world line by line, without a call to any service.
-func furnish(ctx context.Context, h *hall, config *Config, bundle *policy.Bundle) (*house, error) {
+// furnish builds the real world line by line. Where policies come in bundles it asks for the last good ones, and waits for
+// the services where there are none; nothing else here calls a service.
+func furnish(ctx context.Context, h *hall, config *Config) (*house, error) {
 	log := newLog(h, config)
 	slog.SetDefault(log)
 	credential, err := newCredential(config)
@@ -45,21 +47,35 @@ func furnish(ctx context.Context, h *hall, config *Config, bundle *policy.Bundle
 	if err != nil {
 		return fail(err)
 	}
-	eng, err := engine.New(engine.Options{
-		Pools: bundle.Pools, Policy: bundle, Fleet: fleet, Ledger: stream.over(memory), Now: config.Clock.Now, Writer: writerName(),
-		Frozen: config.Freeze, FactsMaxAge: config.FactsMaxAge, Lease: leaseOf(config.Clock), Log: log,
-		Self: selfOf(config),
-	})
+	supplied, err := openSupply(ctx, config, memory, log)
 	if err != nil {
 		return fail(err)
 	}
-	kept := &keeper{
-		corridor: eng, journal: memory, pools: bundle.Pools, days: config.JournalDays, now: config.Clock.Now, log: log,
+	over, trimmed := stream.over(memory), &trims{}
+	walk, err := newRenewing(supplied, func(b *policy.Bundle) (corridor, error) {
+		eng, err := engine.New(engine.Options{
+			Pools: b.Pools, Policy: b, Fleet: fleet, Ledger: over, Now: config.Clock.Now, Writer: writerName(),
+			Frozen: config.Freeze, FactsMaxAge: config.FactsMaxAge, Lease: leaseOf(config.Clock), Log: log,
+			Self: selfOf(config),
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &keeper{
+			corridor: eng, journal: memory, pools: b.Pools, days: config.JournalDays, now: config.Clock.Now, log: log, trims: trimmed,
+		}, nil
+	}, log)
+	if err != nil {
+		supplied.stop(ctx)
+		return fail(err)
 	}
-	return &house{log: log, memory: memory, corridor: &gate{corridor: kept, open: memory.Ensure}, stream: stream}, nil
+	return &house{
+		log: log, memory: memory, corridor: &gate{corridor: walk, open: memory.Ensure}, stream: stream, supplied: supplied,
+	}, nil
 }
 
 func (h *house) close() error {
+	h.supplied.stop(context.Background())
 	h.stream.close()
 	return h.memory.Close()
 }

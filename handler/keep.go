@@ -32,7 +32,11 @@ type keeper struct {
 	days    int
 	now     func() time.Time
 	log     *slog.Logger
+	*trims
+}
 
+// trims counts sweeps, across corridors that follow each other.
+type trims struct {
 	mu   sync.Mutex
 	next int
 }

@@ -43,7 +43,7 @@ func TestEveryJournalIsTrimmedWithinAnHourOfSweeps(t *testing.T) {
 		journal := &counting{pools: map[string]int{}, err: errors.New("storage is down")}
 		k := &keeper{
 			corridor: sweeping{}, journal: journal, pools: pools, days: 30, now: func() time.Time { return now },
-			log: slog.New(slog.DiscardHandler),
+			log: slog.New(slog.DiscardHandler), trims: &trims{},
 		}
 		calls := 0
 		for range trimRound + 1 {

@@ -35,15 +35,16 @@ func serveCommand(h *hall) *cobra.Command {
 func serve(ctx context.Context, h *hall) error {
 	begun := time.Now()
 	config, err := readConfig(h.environ, true)
-	bundle, policyErr := loadPolicies(ctx, config)
-	if err := errors.Join(err, policyErr); err != nil {
-		return cannotStart(err)
+	if err != nil {
+		// What is wrong with the policies is told as well, so that one look is enough.
+		_, policyErr := loadPolicies(ctx, config)
+		return cannotStart(errors.Join(err, policyErr))
 	}
-	house, err := furnish(ctx, h, config, bundle)
+	house, err := furnish(ctx, h, config)
 	if err != nil {
 		return cannotStart(err)
 	}
-	log := house.log
+	log, bundle := house.log, house.supplied.shelf.Policies()
 	doors := newDoors(house.corridor, config.Deadline, log)
 	listener, err := openPort(ctx, config.Port)
 	if err != nil {

@@ -14,6 +14,8 @@ const (
 	setTableString = "TRIMTAB_TABLE_CONNECTION"
 	setTableName   = "TRIMTAB_TABLE_NAME"
 	setPolicies    = "TRIMTAB_POLICIES"
+	setBundles     = "TRIMTAB_BUNDLES"
+	setBundleDir   = "TRIMTAB_BUNDLE_DIR"
 	setARMEndpoint = "TRIMTAB_ARM_ENDPOINT"
 	setARMAudience = "TRIMTAB_ARM_AUDIENCE"
 	setClientID    = "AZURE_CLIENT_ID"
@@ -64,6 +66,8 @@ var settings = []setting{
 	{name: setTableString, about: "table service by connection string; UseDevelopmentStorage=true is Azurite", secret: true},
 	{name: setTableName, fallback: "trimtab", about: "name of the table"},
 	{name: setPolicies, about: `folder of policies, or "embedded"; else policies/ where there is one, else the embedded ones`},
+	{name: setBundles, about: "OPA's configuration of bundles (services, bundles, keys) as JSON or a file: policies come from there", secret: true},
+	{name: setBundleDir, about: "folder that keeps the last good bundles; else one in the user's cache"},
 	{name: setARMEndpoint, fallback: publicARM, about: "Azure Resource Manager"},
 	{name: setARMAudience, about: "audience of its tokens; the endpoint unless given"},
 	{name: setClientID, about: "client ID of a user-assigned identity"},

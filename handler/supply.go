@@ -30,9 +30,17 @@ type supplied struct {
 // service. What goes wrong later is told by the log; what goes wrong here is the error, every problem on a line.
 func openSupply(ctx context.Context, c *Config, kept any, log *slog.Logger) (*supplied, error) {
 	idle := func(context.Context) {}
-	s := &supplied{look: idle, stop: idle, shelf: supply.NewShelf(func(n supply.News) { tellNews(ctx, log, n) })}
+	// What a folder says at the start is in the error or in the line that says ready.
+	var started atomic.Bool
+	s := &supplied{look: idle, stop: idle, shelf: supply.NewShelf(func(n supply.News) {
+		if started.Load() {
+			tellNews(ctx, log, n)
+		}
+	})}
+	defer started.Store(true)
 	switch {
 	case c.Bundles != nil:
+		started.Store(true)
 		return s, s.openServices(ctx, c, kept, log)
 	case c.Policies == "":
 		if err := supply.NewFolder(s.shelf, "embedded", policies.FS).Look(ctx); err != nil {

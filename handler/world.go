@@ -3,8 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
-	"os"
+	"log/slog"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -15,7 +14,6 @@ import (
 	"trimtab/internal/policy"
 	"trimtab/internal/scale"
 	"trimtab/internal/vmss"
-	"trimtab/policies"
 )
 
 // What the engine asks for is what the rooms give.
@@ -71,18 +69,15 @@ func openLedger(c *Config, credential azcore.TokenCredential) (memory, error) {
 	return tableMemory{table}, nil
 }
 
-// loadPolicies compiles the policies that the configuration names. The error holds every problem, a line each.
+// loadPolicies compiles the policies that the configuration names, for a command at the desk: of bundles, the last good
+// ones that lie on this machine's disk, or else what the service has. The error holds every problem, a line each.
 func loadPolicies(ctx context.Context, c *Config) (*policy.Bundle, error) {
-	var files fs.FS = policies.FS
-	where := "embedded policies"
-	if c.Policies != "" {
-		files, where = os.DirFS(c.Policies), "policies in "+c.Policies
-	}
-	bundle, err := policy.Load(ctx, files)
+	s, err := openSupply(ctx, c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, fmt.Errorf("%s:\n%w", where, err)
+		return nil, err
 	}
-	return bundle, nil
+	s.stop(ctx)
+	return s.shelf.Policies(), nil
 }
 
 // newCredential is the platform's managed identity where there is one, else whatever a developer has signed in with.

@@ -41,6 +41,7 @@ var rooms = []roomRow{
 	{"internal/invocation", []string{"internal/scale", "internal/scan"}, "the host's envelope is opened without knowing what is in it"},
 	{"internal/guard", []string{"internal/scale"}, "a rail that asked another room could be talked out of its no"},
 	{"internal/policy", []string{"internal/scale", "internal/metric", "policies"}, "policies see a view and nothing else; metric says what windows a pool's budget holds"},
+	{"internal/supply", []string{"internal/policy", "policies"}, "it brings policies in and does not ask what they decide"},
 	{"internal/vmss", []string{"internal/scale"}, "it does what an intent says and never asks why"},
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
@@ -66,7 +67,7 @@ var guests = []struct {
 	testsOf []string
 	because string
 }{
-	{"github.com/open-policy-agent/opa/...", []string{"internal/policy"}, []string{"policies"}, "only policy knows Rego, so only policy can leave its fence open"},
+	{"github.com/open-policy-agent/opa/...", []string{"internal/policy", "internal/supply"}, []string{"policies"}, "only policy knows Rego, so only policy can leave its fence open"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/...", []string{"internal/vmss"}, nil, "only vmss can change a scale set"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/data/aztables", []string{"internal/ledger"}, nil, "only ledger knows that memory is a table"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"handler"}, nil, "credentials are made in one place and handed on"},

@@ -226,11 +226,7 @@ func (s *Services) offer(ctx context.Context, news News, b *bundle.Bundle) error
 		s.shelf.refuse(news)
 		return err
 	}
-	roots := []string{""}
-	if b.Manifest.Roots != nil {
-		roots = *b.Manifest.Roots
-	}
-	return s.shelf.offer(ctx, news, part{files: files, roots: roots})
+	return s.shelf.offer(ctx, news, part{files: files, roots: rootsOf(b)})
 }
 
 // filesOf are the policies and data of a bundle, and nothing else that it may carry: only these did its signature cover.
@@ -242,14 +238,41 @@ func filesOf(b *bundle.Bundle) (policy.Files, error) {
 	for _, m := range b.Modules {
 		files[strings.TrimPrefix(path.Clean("/"+m.Path), "/")] = m.Raw
 	}
-	if len(b.Data) > 0 {
-		data, err := json.MarshalIndent(b.Data, "", "  ")
+	for _, root := range rootsOf(b) {
+		data, err := json.MarshalIndent(below(b.Data, root), "", "  ")
 		if err != nil {
 			return nil, err
 		}
-		files["data.json"] = data
+		// Under its root, so that no other bundle's data have the same name.
+		if string(data) != "null" {
+			files[path.Join(root, "data.json")] = data
+		}
 	}
 	return files, nil
+}
+
+// rootsOf are the parts of the tree that a bundle owns; all of it unless its manifest says less.
+func rootsOf(b *bundle.Bundle) []string {
+	if b.Manifest.Roots == nil {
+		return []string{""}
+	}
+	return *b.Manifest.Roots
+}
+
+// below is what data have at a root; nil if there is nothing.
+func below(data map[string]any, root string) any {
+	var at any = data
+	for part := range strings.SplitSeq(strings.Trim(root, "/"), "/") {
+		if part == "" {
+			continue
+		}
+		object, ok := at.(map[string]any)
+		if !ok {
+			return nil
+		}
+		at = object[part]
+	}
+	return at
 }
 
 // Restore puts the last good bundles in use, from the first store that has one for each. It reports whether there are

@@ -177,7 +177,7 @@ type Folder struct {
 
 // NewFolder makes the supply of a folder; name is what it is called in news.
 func NewFolder(shelf *Shelf, name string, tree fs.FS) *Folder {
-	return &Folder{shelf: shelf, name: name, tree: tree}
+	return &Folder{shelf: shelf, name: name, tree: tree, seen: "never"}
 }
 
 // Look puts the folder in use if it has changed since the last look. It compares names, sizes and times only, so a look at
