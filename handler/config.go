@@ -239,17 +239,15 @@ func (r *reader) policies() string {
 // bundles reads OPA's configuration of bundles: JSON in the setting itself, or the file that it names. ${NAME} stands for
 // a variable of the environment, as OPA has it.
 func (r *reader) bundles() (*supply.Config, string) {
-	dir := r.env[setBundleDir]
+	value, dir := r.env[setBundles], r.text(setBundleDir, "")
+	if value == "" {
+		return nil, dir
+	}
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), "trimtab-bundles")
 		if cache, err := os.UserCacheDir(); err == nil {
 			dir = filepath.Join(cache, "trimtab", "bundles")
 		}
-	}
-	r.show(setBundleDir, dir)
-	value := r.env[setBundles]
-	if value == "" {
-		return nil, dir
 	}
 	const right = `OPA's configuration with services, bundles and keys, as JSON or as the name of a file with it`
 	r.show(setBundles, "(not shown)")
