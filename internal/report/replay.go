@@ -28,7 +28,7 @@ func OfReplay(title string, r *replay.Result) *Page {
 		}
 	}
 	for _, v := range r.Verdicts {
-		p.Summary = append(p.Summary, v.Text)
+		p.Summary = append(p.Summary, v.Policy+": "+v.Text)
 	}
 	for _, g := range r.Gates {
 		p.Summary = append(p.Summary, gateText(g))
@@ -43,7 +43,9 @@ func OfReplay(title string, r *replay.Result) *Page {
 			Name: words(a.Name), Value: strings.TrimSpace(fmt.Sprintf("%v %s", a.Value, a.Unit)), Why: a.About,
 		})
 	}
-	for _, m := range r.Measures {
+	measures := slices.Clone(r.Measures)
+	slices.SortStableFunc(measures, func(a, b replay.Measure) int { return rank(a.Name) - rank(b.Name) })
+	for _, m := range measures {
 		p.Measures = append(p.Measures, Measure{
 			Key: m.Name, Name: words(m.Name), Unit: m.Unit, Better: m.Better, Meaning: m.About, Digits: digits(r, m.Name),
 		})
@@ -56,6 +58,17 @@ func OfReplay(title string, r *replay.Result) *Page {
 		redecided(p, r.Redecided)
 	}
 	return p
+}
+
+// first are the measures that are looked at first.
+var first = []string{"unmet_demand", "cost"}
+
+// rank puts the measures that are looked at first before the others.
+func rank(measure string) int {
+	if i := slices.Index(first, measure); i >= 0 {
+		return i
+	}
+	return len(first)
 }
 
 func kindOf(r *replay.Result) string {
@@ -170,11 +183,8 @@ func (p *Page) draw(run *replay.Run) {
 		out.Events = append(out.Events, Event{At: e.At.Unix(), Kind: words(e.Kind), Text: strings.TrimSpace(fmt.Sprintf("%d instances %s", e.Instances, e.Zone))})
 	}
 	if block > 1 {
-		note := fmt.Sprintf("In the charts each point stands for %v: demand and unmet demand at their highest, counts as they were last, signals on average.",
+		out.Note = fmt.Sprintf("Each point stands for %v: demand and unmet demand at their highest, counts as they were last, signals on average.",
 			time.Duration(block*s.StepSeconds)*time.Second)
-		if !slices.Contains(p.Summary, note) {
-			p.Summary = append(p.Summary, note)
-		}
 	}
 	p.Runs = append(p.Runs, out)
 }

@@ -78,6 +78,8 @@ type Run struct {
 	Signals  []Line `json:"signals,omitempty"`
 	// Decisions are those that changed something or that a rail changed, in order.
 	Decisions []Decision `json:"decisions,omitempty"`
+	// Note is a sentence shown above the charts.
+	Note string `json:"note,omitempty"`
 	// Events are what happened to the fleet: evictions, Spot that could not be had.
 	Events []Event `json:"events,omitempty"`
 }

@@ -122,9 +122,10 @@ const draw = (() => {
         [r.at, r.unmet], { height: 120 });
     }
     const units = new Map();
-    for (const s of r.signals || []) units.set(s.unit || "", [...(units.get(s.unit || "") || []), s]);
+    // Signals share a chart where they share a unit; one whose unit is not known has its own.
+    for (const s of r.signals || []) units.set(s.unit || `of ${s.name}`, [...(units.get(s.unit || `of ${s.name}`) || []), s]);
     for (const [unit, signals] of units) {
-      chart(place, "Signals" + (unit ? `, ${unit}` : ""), unit || "value",
+      chart(place, `Signals: ${signals.map((s) => s.name).join(", ")}`, signals[0].unit || "value",
         signals.map((s, i) => line(s.name, colour("line-" + (1 + (i % 6))), { value: figure(2) })),
         [r.at, ...signals.map((s) => s.values)], { height: 150 });
     }

@@ -13,7 +13,9 @@
 
   $("title").textContent = page.title;
   $("kind").textContent = page.kind;
-  for (const s of page.summary || []) $("summary").append(element("p", s));
+  const list = element("ul");
+  for (const s of page.summary || []) list.append(element("li", s));
+  if (list.children.length) $("summary").append(list);
 
   // The verdict table: a row for each policy on each trace, compared with today's policy on the same trace.
   const measures = page.measures || [], verdicts = page.verdicts || [];
@@ -29,7 +31,7 @@
     table.tHead.append(head);
     const body = element("tbody");
     for (const v of verdicts) {
-      const row = element("tr", null, { class: v.policy === today ? "today" : null });
+      const row = element("tr", null, { class: v.policy === page.today ? "today" : null });
       row.append(element("td", v.policy));
       if (several) row.append(element("td", v.trace));
       const base = verdicts.find((o) => o.policy === today && o.trace === v.trace);
@@ -92,6 +94,8 @@
       place.append(wide);
       draw.difference(wide, chosen[0], chosen[1]);
     }
+    const notes = unique(chosen.map((r) => r.note).filter(Boolean));
+    if (notes.length) place.prepend(element("p", notes.join(" "), { class: "hint wide" }));
     if (kept) draw.zoom();
   }
   const sentence = (d) => (d.action === "scale" ? `${d.direction} ${d.from} → ${d.to}` : `hold at ${d.from}`);
