@@ -78,13 +78,13 @@ func (r *reader) marks() hub.Checkpoints {
 	case r.env[setMarksURL] != "":
 		c.Endpoint = r.httpsURL(setMarksURL, "")
 	case r.env[setMarksString] != "":
-		c.Connection = r.connection(setMarksString)
+		c.Connection = r.connection(setMarksString, "BlobEndpoint")
 	case r.env[setBlobURL] != "":
 		c.Endpoint = r.httpsURL(setBlobURL, "")
 	case r.env[setStorageName] != "":
 		c.Endpoint = "https://" + r.matching(setStorageName, "", accountName, "3 to 24 lower-case letters and digits") + ".blob.core.windows.net"
 	case r.env[setStorage] != "":
-		c.Connection = r.connection(setStorage)
+		c.Connection = r.connection(setStorage, "BlobEndpoint")
 	default:
 		r.refuse(setMarksURL, "no blob service is named, neither here nor by "+setStorage,
 			"https://ACCOUNT.blob.core.windows.net, or "+setMarksString)

@@ -64,13 +64,13 @@ func (r *reader) tableService() (endpoint, connection string) {
 	case r.env[setTableURL] != "":
 		return r.httpsURL(setTableURL, ""), ""
 	case r.env[setTableString] != "":
-		return "", r.connection(setTableString)
+		return "", r.connection(setTableString, "TableEndpoint")
 	case r.env[setStorageURL] != "":
 		return r.httpsURL(setStorageURL, ""), ""
 	case r.env[setStorageName] != "":
 		return "https://" + r.matching(setStorageName, "", accountName, "3 to 24 lower-case letters and digits") + ".table.core.windows.net", ""
 	case r.env[setStorage] != "":
-		return "", r.connection(setStorage)
+		return "", r.connection(setStorage, "TableEndpoint")
 	default:
 		r.refuse(setTableURL, "no table service is named, neither here nor by "+setStorage,
 			"https://ACCOUNT.table.core.windows.net, or "+setTableString+", or "+setLedger+"=memory")
@@ -78,9 +78,10 @@ func (r *reader) tableService() (endpoint, connection string) {
 	return "", ""
 }
 
-// connection reads a storage connection string, and shows no more of it than the account's name.
-func (r *reader) connection(name string) string {
-	account, err := checkConnection(r.env[name])
+// connection reads a storage connection string for one service, which is named as the string names its endpoint, and shows
+// no more of it than the account's name.
+func (r *reader) connection(name, service string) string {
+	account, err := checkConnection(r.env[name], service)
 	if err != nil {
 		r.refuse(name, err.Error(), "DefaultEndpointsProtocol=https;AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net, or UseDevelopmentStorage=true")
 		return ""
@@ -91,7 +92,7 @@ func (r *reader) connection(name string) string {
 
 // checkConnection checks a storage connection string and names its account. No other part of it gets out, not even into
 // the error.
-func checkConnection(text string) (account string, err error) {
+func checkConnection(text, service string) (account string, err error) {
 	parts := map[string]string{}
 	for part := range strings.SplitSeq(strings.Trim(text, "; "), ";") {
 		name, value, ok := strings.Cut(part, "=")
@@ -110,10 +111,10 @@ func checkConnection(text string) (account string, err error) {
 		// aztables would take a shared access signature, but sends it to the public cloud whatever the string says.
 		return "", errors.New("holds no account key in base64")
 	}
-	if endpoint := parts["TableEndpoint"]; endpoint != "" {
+	if endpoint := parts[service]; endpoint != "" {
 		u, err := url.Parse(endpoint)
 		if err != nil || u.Host == "" || (u.Scheme != "https" && !isLoopback(u.Hostname()) && parts["AccountName"] != emulated) {
-			return "", errors.New("its table endpoint is no https address")
+			return "", errors.New("its " + service + " is no https address")
 		}
 	} else if parts["DefaultEndpointsProtocol"] == "http" {
 		return "", errors.New("asks for plain http")

@@ -75,16 +75,24 @@ type share struct {
 	counted int
 }
 
+// hub is the hub's name in small letters.
+func (e *Evidence) hub() string {
+	if e.Hub != "" {
+		return e.Hub
+	}
+	return namespace + "/" + hubName
+}
+
 // source is the name under which a partition's window is kept.
-func source(part int) string { return fmt.Sprintf("%s/%s/%d", namespace, hubName, part) }
+func (e *Evidence) source(part int) string { return fmt.Sprintf("%s/%d", e.hub(), part) }
 
 // shares decodes a partition's events for a pool; sequence numbers begin at 1.
-func shares(s *Sent, part int, p *scale.Pool) []share {
+func (e *Evidence) shares(s *Sent, part int, p *scale.Pool) []share {
 	decoder := metric.NewDecoder()
 	all := make([]share, len(s.Events)+1)
 	for _, ev := range s.Events {
 		samples, _ := decoder.Decode(ev.Body, scale.Source{
-			Hub: namespace + "/" + hubName, Partition: fmt.Sprint(part), Sequence: ev.Sequence, Known: true,
+			Hub: e.hub(), Partition: fmt.Sprint(part), Sequence: ev.Sequence, Known: true,
 			EnqueuedAt: ev.EnqueuedAt.UTC().Truncate(100 * time.Nanosecond),
 		})
 		kept := slices.Clone(samples)
@@ -109,7 +117,7 @@ func shares(s *Sent, part int, p *scale.Pool) []share {
 func (v *Verdict) events(e *Evidence, p *scale.Pool) {
 	for part := range e.Sent {
 		sent := &e.Sent[part]
-		all := shares(sent, part, p)
+		all := e.shares(sent, part, p)
 		miss := func(from, to int64) (gaveUp bool) {
 			for seq := from; seq < to; seq++ {
 				switch n := all[seq].counted; {
@@ -127,7 +135,7 @@ func (v *Verdict) events(e *Evidence, p *scale.Pool) {
 		var as metric.Window
 		for _, entry := range e.Entries[p.Name] {
 			t := entry.Trigger
-			if t.Kind != "events" || t.Source != source(part) {
+			if t.Kind != "events" || t.Source != e.source(part) {
 				continue
 			}
 			if t.FirstSequence < 1 || t.LastSequence >= int64(len(all)) {
@@ -172,7 +180,7 @@ func (v *Verdict) window(e *Evidence, p *scale.Pool, part int, all []share) {
 	}
 	var stored []byte
 	for _, w := range e.Stored[p.Name].Windows {
-		if w.Source == source(part) {
+		if w.Source == e.source(part) {
 			stored = w.Data
 		}
 	}

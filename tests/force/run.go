@@ -44,7 +44,9 @@ type Evidence struct {
 	Batches, Attempts, Moves int
 	// Proxied is what befell the requests to storage.
 	Proxied Tally
-	// Sent is by partition.
+	// Hub is "namespace/hub" in small letters, that of this package's own runs where empty.
+	Hub string
+	// Sent is by partition; sequence numbers begin at 1.
 	Sent    []Sent
 	Pools   []scale.Pool
 	Policy  engine.Policy
