@@ -16,7 +16,7 @@ import (
 // root is the app root as the tests of this package see it.
 const root = "../.."
 
-var storm = flag.Duration("consume.storm", 25*time.Second, "how long processes that share a hub are killed under load")
+var storm = flag.Duration("consume.storm", 20*time.Second, "how long processes that share a hub are killed under load")
 
 // binary is the built program.
 var binary string
