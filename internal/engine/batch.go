@@ -64,7 +64,9 @@ type PoolReport struct {
 	// Sent is true when a PATCH was sent and accepted; Outcome is the result of an earlier change that ended now.
 	Sent    bool
 	Outcome *scale.Outcome
-	Note    string
+	// Spot is what became of the Spot set of a pair; the rest is the regular set's.
+	Spot *PoolReport
+	Note string
 	Counts
 	NoticeCounts
 }

@@ -57,6 +57,8 @@ type Engine struct {
 type pool struct {
 	*scale.Pool
 	turn chan struct{}
+	// spot is the other half of a pair, nil for a pool of one set.
+	spot *pool
 }
 
 // route is what a sample is routed by.
@@ -88,6 +90,9 @@ func New(o Options) (*Engine, error) {
 		p := &pool{Pool: &o.Pools[i], turn: make(chan struct{}, 1)}
 		if _, twice := e.pools[p.Name]; twice {
 			return nil, fmt.Errorf("engine: two pools are named %q", p.Name)
+		}
+		if p.SpotScaleSet != "" {
+			p.spot = spotOf(p.Pool)
 		}
 		e.pools[p.Name], e.order = p, append(e.order, p)
 		for n, s := range p.Signals {

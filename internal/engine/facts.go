@@ -73,7 +73,7 @@ func jumped(old, read scale.Facts) bool {
 // no samples of its own; where it comes to nothing, a later turn decides.
 func (e *Engine) anew(ctx context.Context, v *visit, first PoolReport) PoolReport {
 	next := visit{
-		pool: v.pool, arm: v.arm, again: true,
+		pool: v.pool, pairOf: v.pairOf, role: v.role, arm: v.arm, again: true,
 		trigger: scale.Trigger{Kind: "outcome", Source: v.trigger.Source, Invocation: v.trigger.Invocation},
 	}
 	report, err := e.try(ctx, &next)

@@ -56,7 +56,11 @@ func fleetOf(pools []*pool) fleet {
 
 // setsOf are the scale sets of a pool, by their IDs in small letters.
 func setsOf(p *scale.Pool) []string {
-	return []string{strings.ToLower(strings.TrimRight(p.ScaleSet, "/"))}
+	all := []string{strings.ToLower(strings.TrimRight(p.ScaleSet, "/"))}
+	if p.SpotScaleSet != "" {
+		all = append(all, strings.ToLower(strings.TrimRight(p.SpotScaleSet, "/")))
+	}
+	return all
 }
 
 // name gives a sample whose sender knows its scale set by a tag with the set's mere name the set's ID.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"trimtab/internal/guard"
@@ -11,10 +12,11 @@ import (
 
 // view puts together everything that a decision may depend on.
 func (e *Engine) view(v *visit) *scale.View {
-	p, c := v.pool, &v.control
+	p, c := v.pool, v.control
+	c.Facts.Pair = v.pair()
 	view := &scale.View{
 		Version: scale.ViewVersion, Now: v.now,
-		Pool: p.Name, Policy: p.Policy, Mode: p.Mode, Labels: p.Labels, Orchestration: p.Orchestration,
+		Pool: strings.TrimSuffix(p.Name, scale.SpotSuffix), Policy: p.Policy, Mode: p.Mode, Labels: p.Labels, Orchestration: p.Orchestration,
 		Rails: p.Rails, Settings: p.Settings,
 		Facts: c.Facts, FactsMaxAgeSeconds: int(e.FactsMaxAge / time.Second), FactsProblem: c.FactsProblem,
 		FactsUnread: v.unread,
@@ -26,7 +28,7 @@ func (e *Engine) view(v *visit) *scale.View {
 		to := c.Intent.To
 		view.Memory.InFlight, view.Memory.InFlightSince = &to, c.Intent.StartedAt
 	}
-	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(c, v.now, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
+	view.Signals = metric.View(p.Signals, v.windows, v.now, inService(&c, v.now, time.Duration(p.Rails.WarmUpSeconds)*time.Second))
 	v.lookAhead(view)
 	if len(p.Schedules) > 0 {
 		view.Schedules = make(map[string]scale.ScheduleView, len(p.Schedules))

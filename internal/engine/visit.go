@@ -30,6 +30,10 @@ type visit struct {
 	source  string
 	trigger scale.Trigger
 
+	// pairOf is the other set of a pair, nil for a pool of one; role is which of the two this one is.
+	pairOf *pool
+	role   scale.Role
+
 	// arm is shared by all visits of one batch or sweep.
 	arm *breaker
 
@@ -37,6 +41,10 @@ type visit struct {
 	now     time.Time
 	stored  scale.Stored
 	control scale.Control
+	// must is true when the other set of a pair has just come to an end of a change.
+	must bool
+	// other is the row of the other set of a pair.
+	other   scale.Control
 	windows []*metric.Window
 	loads   loads
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
@@ -63,6 +71,14 @@ type visit struct {
 // visit takes a pool's turn. Within this process one visit at a time works on a pool; other processes are told apart by
 // compare-and-set, in one bounded loop.
 func (e *Engine) visit(ctx context.Context, v *visit) (PoolReport, error) {
+	if v.pool.spot != nil {
+		return e.visitPair(ctx, v)
+	}
+	return e.visitOne(ctx, v)
+}
+
+// visitOne takes the turn of one set.
+func (e *Engine) visitOne(ctx context.Context, v *visit) (PoolReport, error) {
 	select {
 	case v.pool.turn <- struct{}{}:
 		defer func() { <-v.pool.turn }()
@@ -87,6 +103,9 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	if err := e.load(ctx, v); err != nil {
 		return PoolReport{}, err
 	}
+	if err := e.meet(ctx, v); err != nil {
+		return PoolReport{}, fmt.Errorf("load %s: %w", v.pairOf.Name, err)
+	}
 	if !v.contended {
 		if err := e.follow(ctx, v); err != nil {
 			return PoolReport{}, err
@@ -99,11 +118,17 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	if old && !v.fresh && !v.contended {
 		e.readFacts(ctx, v)
 	}
+	if !v.known(e.FactsMaxAge) && !v.contended {
+		e.readOther(ctx, v)
+	}
 	entry := e.evaluate(ctx, v)
 	if entry.Decision.Act && !v.fresh {
 		// A change needs facts read in the same turn (invariant 1): read and decide again on them.
 		e.readFacts(ctx, v)
-		v.unread = !v.fresh
+		v.unread = !v.fresh || !e.readOther(ctx, v)
+		entry = e.evaluate(ctx, v)
+	} else if entry.Decision.Act && v.pairOf != nil {
+		v.unread = !e.readOther(ctx, v)
 		entry = e.evaluate(ctx, v)
 	}
 	if d := &entry.Decision; d.Act && d.Direction == scale.Grow && e.readQuota(ctx, v) {
@@ -176,7 +201,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 func (v *visit) due() bool {
 	c := &v.control
 	switch {
-	case v.again, v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
+	case v.again, v.must, v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
 		return true
 	case v.trigger.Kind != "sweep":
 		return false
@@ -284,6 +309,10 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		if !s.NextAt.IsZero() && (c.NextEdgeAt.IsZero() || s.NextAt.Before(c.NextEdgeAt)) {
 			c.NextEdgeAt = s.NextAt
 		}
+	}
+	if v.role == scale.RoleSpot && d.Reason == "quota" {
+		// What a quota keeps Spot from is short, as what the platform lacks is.
+		m.SpotShort = &scale.Shortage{At: v.now, Until: v.now.Add(quotaHolds), Class: scale.ClassQuotaSpot, Code: "quota"}
 	}
 	if d.Act && d.Astray > 0 {
 		m.Repaired = &scale.Repaired{At: v.now, Astray: d.Astray}

@@ -10,6 +10,10 @@ import (
 // not be had lately, and the time held off after that is not over.
 func (w *walk) standsIn() bool {
 	short := w.view.Memory.SpotShort
+	if p, b := w.view.Facts.Pair, w.proposal.Blend; p != nil && p.Role == scale.RoleRegular {
+		return b != nil && b.StandIn && w.proposal.Fault == "" && p.SpotShort != nil &&
+			w.view.Now.Before(p.SpotShort.Until.Add(seconds(b.ReturnSeconds)))
+	}
 	return short != nil && w.blendStandsIn() && w.view.Now.Before(short.Until.Add(seconds(w.proposal.Blend.ReturnSeconds)))
 }
 
@@ -25,6 +29,9 @@ func (w *walk) mix() *scale.Mix {
 		w.adjustments = append(w.adjustments, scale.Adjustment{
 			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until,
 		})
+		return own
+	}
+	if v.Facts.Pair != nil {
 		return own
 	}
 	if own == nil || v.Orchestration != scale.Flexible || !v.Facts.Spot {

@@ -31,9 +31,10 @@ import (
 //  12. repair: a few machines more, so that the live split comes back to the blend.
 //  13. in flight: one change at a time.
 //  14. limits again: a step that would end outside them goes to their edge.
-//  15. quota: of a growth, the part that fits.
-//  16. mix: the split that goes with the number.
-//  17. mode: observe records, enforce acts.
+//  15. pair: the part of one set of a pair.
+//  16. quota: of a growth, the part that fits.
+//  17. mix: the split that goes with the number.
+//  18. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -42,7 +43,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, quota,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota,
 		} {
 			rail(w)
 		}
@@ -60,6 +61,8 @@ type walk struct {
 	reason string
 	// pinned is true when an operator's pin gave the number; halted when a rail ended the walk.
 	pinned, halted bool
+	// single is true once number and from are those of one set of a pair.
+	single bool
 	// spotRoom is how many more Spot machines the quota leaves room for, where regular ones stand in for the rest.
 	spotRoom *int
 	// astray is how many machines are of the wrong kind, where that is what is repaired.
@@ -116,8 +119,10 @@ func (w *walk) opened() bool {
 		w.halt("facts", "orchestration_mismatch", w.wanted(), time.Time{}, string(v.Facts.Orchestration))
 	case v.Facts.ProvisioningState == "Deleting":
 		w.halt("facts", "set_deleting", w.wanted(), time.Time{}, "")
-	case (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now):
+	case v.Facts.Pair == nil && (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now):
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "")
+	case v.Facts.Pair != nil && (v.Facts.Pair.ReadAt.IsZero() || age(v.Now, v.Facts.Pair.ReadAt) > v.FactsMaxAgeSeconds):
+		w.halt("facts", "pair_unknown", w.wanted(), time.Time{}, v.Facts.Pair.ScaleSet)
 	case v.Memory.InFlight == nil && contradicted(v.Facts):
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "there are far more machines than the count says")
 	case v.Frozen:
@@ -162,6 +167,11 @@ func winner(p *scale.Proposal) string {
 // close makes the decision of where the walk has ended.
 func (w *walk) close() scale.Decision {
 	v := w.view
+	if w.view.Facts.Pair != nil && !w.single {
+		// Halted on the way: the decision is about this set alone.
+		w.from = w.view.Memory.Own(w.view.Facts)
+		w.number, w.single = w.from, true
+	}
 	d := scale.Decision{
 		Action: scale.Hold, Direction: scale.Still, Reason: w.reason,
 		From:            scale.Capacity{Instances: w.from, Mix: v.Facts.Mix},

@@ -16,12 +16,20 @@ const lostFor = 2 * time.Hour
 func (w *walk) base() int {
 	v := w.view
 	in := v.Memory.Intended
+	elsewhere := false
+	if p := v.Facts.Pair; p != nil {
+		own := v.Memory.Own(v.Facts)
+		if in != nil {
+			own = max(own, in.Instances)
+		}
+		in, elsewhere = &scale.Capacity{Instances: own + p.Intended}, p.Instances < p.Intended
+	}
 	if in == nil || in.Instances <= w.from || v.Facts.Live == nil || v.Memory.InFlight != nil ||
 		v.Orders.PauseGrow.Holds(v.Now) {
 		return w.from
 	}
 	drifted := v.Memory.Drift != nil && v.Memory.Drift.Sure > 0
-	if n := len(w.capacities); !drifted && !v.Facts.Spot || n == 0 || v.Now.Sub(w.capacities[n-1].At) > lostFor {
+	if n := len(w.capacities); !drifted && !v.Facts.Spot && !elsewhere || n == 0 || v.Now.Sub(w.capacities[n-1].At) > lostFor {
 		return w.from
 	}
 	return min(in.Instances, max(w.from, v.Rails.Limits.Max))

@@ -39,7 +39,11 @@ func platform(w *walk) {
 // the nominal count.
 func (w *walk) platformMax() int {
 	f := w.view.Facts
-	return max(0, f.PlatformMax-(f.Capacity-w.from))
+	if f.Pair != nil && !w.single {
+		// The other set has a limit of its own: each is bound by its own where the number is split.
+		return 1 << 30
+	}
+	return max(0, f.PlatformMax-(f.Capacity-w.own()))
 }
 
 // pause stops one direction, as an operator ordered.

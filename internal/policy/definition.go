@@ -51,8 +51,8 @@ var (
 
 // poolFields are the fields of a definition.
 var poolFields = []string{
-	"scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown", "stabilisation_seconds",
-	"grow_step", "shrink_step", "warm_up_seconds", "repair", "spot_risk", "labels", "settings",
+	"scale_set", "spot_scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "spot_risk", "labels", "settings",
 }
 
 // definition is a pool and where it was written.
@@ -89,12 +89,14 @@ func readPools(data *node, ps *problems) []definition {
 		if !ok {
 			continue
 		}
-		key := strings.ToLower(p.ScaleSet)
-		if first, taken := owner[key]; taken && key != "" {
-			ps.add(p.at.file, p.at.line, "pool %s: scale set %s belongs to pool %s already (%s:%d)",
-				name, p.ScaleSet, first.Name, first.at.file, first.at.line)
-		} else {
-			owner[key] = p
+		for _, set := range []string{p.ScaleSet, p.SpotScaleSet} {
+			key := strings.ToLower(set)
+			if first, taken := owner[key]; taken && key != "" {
+				ps.add(p.at.file, p.at.line, "pool %s: scale set %s belongs to pool %s already (%s:%d)",
+					name, set, first.Name, first.at.file, first.at.line)
+			} else {
+				owner[key] = p
+			}
 		}
 		all = append(all, p)
 	}
@@ -135,6 +137,15 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 		p.at = set
 		if p.ScaleSet = strings.TrimSuffix(p.ScaleSet, "/"); set.kind == text && !scaleSetForm.MatchString(p.ScaleSet) {
 			o.wrong("scale_set", "%q is no scale set's resource ID: %s", set.text, scaleSetWritten)
+		}
+	}
+	if set := o.fields["spot_scale_set"]; set != nil {
+		p.SpotScaleSet = strings.TrimSuffix(o.text("spot_scale_set", required), "/")
+		switch {
+		case set.kind == text && !scaleSetForm.MatchString(p.SpotScaleSet):
+			o.wrong("spot_scale_set", "%q is no scale set's resource ID: %s", set.text, scaleSetWritten)
+		case p.Orchestration != scale.Uniform:
+			o.wrong("spot_scale_set", "a pair is of uniform sets; a flexible set takes both kinds by its priority mix")
 		}
 	}
 	p.Rails = o.rails()

@@ -19,6 +19,9 @@ var (
 // factsTerm gives the count of the machines where there is one that is young enough.
 func factsTerm(v *scale.View) *ast.Term {
 	l := v.Facts.Live
+	if v.Facts.Pair != nil {
+		l = l.Sum(v.Facts.Pair.Live)
+	}
 	if l == nil || !v.Facts.Known() {
 		return factsUnread
 	}

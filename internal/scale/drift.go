@@ -58,9 +58,18 @@ func Drifted(old *Drift, f Facts, evictions []Eviction) *Drift {
 // Unsure reports whether the machines are fewer than is sure, so that the next read may tell more.
 func (d *Drift) Unsure() bool { return d != nil && d.Seen > d.Sure }
 
-// Instances is how many instances the pool has, as far as decisions go: the nominal count less the machines that are
-// surely missing.
+// Instances is how many instances the pool has, as far as decisions go: its own, and where it is one set of a pair, the
+// other's.
 func (m *Memory) Instances(f Facts) int {
+	if f.Pair != nil {
+		return m.Own(f) + f.Pair.Instances
+	}
+	return m.Own(f)
+}
+
+// Own is how many instances the set has, as far as decisions go: the nominal count less the machines that are surely
+// missing.
+func (m *Memory) Own(f Facts) int {
 	if f.Live == nil || m.Drift == nil {
 		return f.Capacity
 	}

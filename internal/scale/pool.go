@@ -31,6 +31,9 @@ type Pool struct {
 	Name string
 	// ScaleSet is the ARM resource ID of the scale set, as written in the definition.
 	ScaleSet string
+	// SpotScaleSet is the ID of the Spot set where the pool is a pair of uniform sets, of which ScaleSet is the regular
+	// one; empty for a pool of one set.
+	SpotScaleSet string
 	// Orchestration is what the definition expects the scale set to be.
 	Orchestration Orchestration
 	// Policy is the package below data.pools whose want and blend decide; the pool's own name unless given.

@@ -113,6 +113,8 @@ type Facts struct {
 	PlatformMaxRule string `json:"platform_max_rule"`
 	// Live is the count of the machines themselves; nil when they were not read.
 	Live *Live `json:"live,omitempty"`
+	// Pair is what the other set of a pair has; nil for a pool of one set.
+	Pair *Pair `json:"pair,omitempty"`
 	// Quota is what the quotas of the region leave room for; nil when it was not read.
 	Quota *Quota `json:"quota,omitempty"`
 	// LiveProblem is why the machines could not be counted, empty if they were or nobody tried.

@@ -216,6 +216,14 @@ func (r *rig) control() scale.Control {
 	return s.Control
 }
 
+// order gives an operator's order to the pool.
+func (r *rig) order(change func(*scale.Orders)) {
+	r.t.Helper()
+	if _, err := engine.Reorder(r.t.Context(), r.ledger, "web", "desk-"+r.clock().String(), change); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // outcome is the last outcome in the journal.
 func (r *rig) outcome() *scale.Outcome {
 	r.t.Helper()
