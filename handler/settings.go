@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"trimtab/internal/spell"
 )
 
 // The settings that the handler reads. Those without our prefix are set by the host, the platform or the SDK's users.
@@ -120,35 +122,11 @@ func isSecret(name string) bool {
 // nearest is the known setting with our prefix whose name differs from name in the fewest letters, empty where none is
 // like it.
 func nearest(name string) string {
-	best, least := "", 5
+	var ours []string
 	for _, s := range settings {
-		if !strings.HasPrefix(s.name, ourPrefix) {
-			continue
-		}
-		if d := editDistance(strings.ToUpper(name), s.name); d < least {
-			best, least = s.name, d
+		if strings.HasPrefix(s.name, ourPrefix) {
+			ours = append(ours, s.name)
 		}
 	}
-	return best
-}
-
-// editDistance counts the single-letter changes between two names.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return spell.Nearest(name, ours)
 }

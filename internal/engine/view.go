@@ -37,7 +37,7 @@ func (e *Engine) view(v *visit) *scale.View {
 			if !next.IsZero() {
 				next = next.UTC()
 			}
-			view.Schedules[s.Name] = scale.ScheduleView{Active: active, NextAt: next}
+			view.Schedules[s.Name] = scale.ScheduleView{Active: active, NextAt: next, Dated: s.Dated()}
 		}
 	}
 	return view

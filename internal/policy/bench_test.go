@@ -310,6 +310,9 @@ func document(v *scale.View) map[string]any {
 		if !s.NextAt.IsZero() {
 			m["seconds_left"] = int(s.NextAt.Sub(v.Now).Seconds())
 		}
+		if s.Dated {
+			m["dated"] = true
+		}
 		schedules[name] = m
 	}
 	capacity := map[string]any{"known": false, "instances": 0, "age_seconds": 0, "mix": nil, "in_flight": nil}

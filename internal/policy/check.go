@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"trimtab/internal/spell"
 )
 
 func rulesNamed(m *ast.Module, name ast.Var) (rules []*ast.Rule) {
@@ -49,7 +51,7 @@ func checkPolicies(pools []definition, m modules, ps *problems) {
 		}
 		if has, known := gives[p.Policy]; !known {
 			ps.add(p.policyAt.file, p.policyAt.line, "pool %s: there is no package pools.%s; %s",
-				p.Name, p.Policy, meant(p.Policy, slices.Collect(maps.Keys(gives))))
+				p.Name, p.Policy, spell.Meant(p.Policy, slices.Collect(maps.Keys(gives))))
 		} else if !has {
 			ps.add(p.policyAt.file, p.policyAt.line, "pool %s: package pools.%s has no rule want", p.Name, p.Policy)
 		}
@@ -176,7 +178,7 @@ func (p definition) mustHave(part, name, file string, at *ast.Location, ps *prob
 	}
 	if !slices.Contains(names, name) {
 		ps.add(file, rowOf(at), "pool %s (%s:%d) has no %s %q; %s",
-			p.Name, p.at.file, p.at.line, strings.TrimSuffix(part, "s"), name, meant(name, names))
+			p.Name, p.at.file, p.at.line, strings.TrimSuffix(part, "s"), name, spell.Meant(name, names))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"trimtab/internal/spell"
 )
 
 // allowed is the closed list of built-in functions: what is not named here does not compile. Left out is whatever
@@ -179,7 +181,7 @@ func addRego(err error, file string, ps *problems) {
 // hint says what would be right, where OPA's message alone does not.
 func hint(e *ast.Error) string {
 	if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok && !strings.HasPrefix(name, "data.") {
-		return ": policies have a closed list of built-in functions, without clock, network and randomness; " + meant(name, allowed)
+		return ": policies have a closed list of built-in functions, without clock, network and randomness; " + spell.Meant(name, allowed)
 	}
 	if e.Code == ast.UnsafeVarErr {
 		return ": nothing of that name is imported, declared or a rule here"

@@ -12,6 +12,7 @@ import (
 
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
+	"trimtab/internal/spell"
 )
 
 // What a definition that says nothing gets. Each is on the safe side: a pool watches, grows soon, and shrinks late and
@@ -111,7 +112,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 	}
 	n, below := n.fields["pool"], n
 	if n == nil {
-		d.ps.add(below.file, below.line, "%s has no pool; %s", at, meant("pool", below.keys))
+		d.ps.add(below.file, below.line, "%s has no pool; %s", at, spell.Meant("pool", below.keys))
 		return definition{}, false
 	}
 	if !nameForm.MatchString(name) || ast.IsKeyword(name) {

@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strconv"
+
+	"trimtab/internal/spell"
 )
 
 // required, in place of a default, says that a text must be given; mustBeGiven says it of a whole number.
@@ -29,7 +31,7 @@ func (d *definitions) object(n *node, path string, known ...string) (fields, boo
 	if len(known) > 0 {
 		for _, k := range n.keys {
 			if !slices.Contains(known, k) {
-				d.ps.add(n.fields[k].file, n.fields[k].line, "%s: unknown field %q; %s", path, k, meant(k, known))
+				d.ps.add(n.fields[k].file, n.fields[k].line, "%s: unknown field %q; %s", path, k, spell.Meant(k, known))
 			}
 		}
 	}
@@ -65,7 +67,7 @@ func (o fields) need(name, what string) {
 // absence is no problem of its own.
 func isMisspelt(n *node, name string, known []string) bool {
 	return n.fields[name] == nil && slices.ContainsFunc(n.keys, func(k string) bool {
-		return !slices.Contains(known, k) && meant(k, known) == meant(name, []string{name})
+		return !slices.Contains(known, k) && spell.Meant(k, known) == spell.Meant(name, []string{name})
 	})
 }
 
@@ -88,7 +90,7 @@ func (o fields) text(name, otherwise string) string {
 func (o fields) choice(name, otherwise string, choices ...string) string {
 	s := o.text(name, otherwise)
 	if n := o.fields[name]; n != nil && n.kind == text && s != "" && !slices.Contains(choices, s) {
-		o.wrong(name, "%q is not one of the choices; %s", s, meant(s, choices))
+		o.wrong(name, "%q is not one of the choices; %s", s, spell.Meant(s, choices))
 	}
 	return s
 }

@@ -248,6 +248,11 @@ func (t terms) schedules(schedules map[string]scale.ScheduleView, now time.Time)
 		if !s.NextAt.IsZero() {
 			left = whole(int64(s.NextAt.Sub(now) / time.Second))
 		}
+		if s.Dated {
+			items = append(items, ast.Item(t.name(name), ast.ObjectTerm(ast.Item(keyActive, ast.InternedTerm(s.Active)),
+				ast.Item(keyLeft, left), ast.Item(keyDated, ast.InternedTerm(true)))))
+			continue
+		}
 		items = append(items, ast.Item(t.name(name), ast.ObjectTerm(
 			ast.Item(keyActive, ast.InternedTerm(s.Active)), ast.Item(keyLeft, left))))
 	}

@@ -10,6 +10,7 @@ var (
 	keyMissing, keyBlocked = key("missing"), key("blocked")
 	keyQuiet, keyChanged   = key("quiet_seconds"), key("changed_seconds")
 	keyEvicted, keyRate    = key("evicted"), key("rate_permille")
+	keyDated               = key("dated")
 	keyFloor               = key("floor")
 )
 

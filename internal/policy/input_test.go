@@ -85,6 +85,9 @@ func views(t testing.TB) map[string]*scale.View {
 			v.Spot = &scale.SpotView{QuietSeconds: scale.Never, ChangedSeconds: 60}
 		}),
 		"numbers are large": web(func(v *scale.View) { v.Signals["cpu"] = signal(1<<32, 5) }),
+		"a schedule lives between two dates": web(func(v *scale.View) {
+			v.Schedules["office_hours"] = scale.ScheduleView{Active: true, Dated: true}
+		}),
 		"a schedule has no further edge": web(func(v *scale.View) {
 			v.Schedules["office_hours"] = scale.ScheduleView{}
 		}),

@@ -173,6 +173,9 @@ type Schedule struct {
 	Starts, Ends time.Time
 }
 
+// Dated reports whether the schedule lives between two dates.
+func (s Schedule) Dated() bool { return !s.Starts.IsZero() && !s.Ends.IsZero() }
+
 // Active reports whether the schedule's span holds at now, and the next instant at which that may change (zero if none
 // within eight days). The span is taken in local wall-clock time: on the day a clock jumps forward a bound within the
 // gap moves to the first instant after it, on the day it falls back the first of the two instants counts.

@@ -90,6 +90,8 @@ type ScheduleView struct {
 	Active bool `json:"active"`
 	// NextAt is when that may change; zero if it will not within eight days.
 	NextAt time.Time `json:"next_at"`
+	// Dated is true for a schedule that lives between two dates.
+	Dated bool `json:"dated,omitempty"`
 }
 
 // Facts are what a successful read of the scale set said. The zero value means that there never was one.

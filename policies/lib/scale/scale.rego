@@ -47,8 +47,9 @@ track(signal, options) := {
 	not input.signals[signal]
 } else := _unknown("track", signal, _lack(signal, "demand"))
 
-# The options of plain tracking in thousandths, and the band that they make; undefined if anything is wrong with them, or more than these are given.
-# It reads nothing but its argument, so the engine keeps its answers from one decision to the next.
+# The options of plain tracking in thousandths, and the band that they make; undefined if anything is wrong with them,
+# or more than these are given. It reads nothing but its argument, so the engine keeps its answers from one decision to
+# the next.
 _plan(options) := [target, grow, shrink, target * (1000 + grow), target * (1000 - shrink)] if {
 	given := object.union({"tolerance": 0.1}, options)
 	object.remove(given, {"target", "tolerance", "tolerance_grow", "tolerance_shrink"}) == {}
@@ -98,8 +99,9 @@ _lack(signal, number) := sprintf("signal %s", [state]) if {
 	not input.capacity.known
 } else := sprintf("%s unknown", [number])
 
-_settled(load, current, target, grow, shrink) := n if {
-	n := _banded(load, current, target, target * (1000 + grow), target * (1000 - shrink))
+_settled(load, current, target, grow, shrink) := _banded(load, current, target, high, low) if {
+	high := target * (1000 + grow)
+	low := target * (1000 - shrink)
 }
 
 # What there is while the load stays within the band, else what the load needs. The band for one instance reaches from
