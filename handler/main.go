@@ -50,6 +50,7 @@ var commands = []func(*hall) *cobra.Command{
 	importCommand,
 	reportCommand,
 	consumeCommand,
+	recordCommand,
 	sendCommand,
 	freezeCommand,
 	pauseCommand,
