@@ -16,8 +16,12 @@ import (
 	"trimtab/policies"
 )
 
-// fetchPatience is how long a start without any policies to go on with waits for its bundle services.
-const fetchPatience = 30 * time.Second
+// fetchPatience is how long a start without any policies to go on with waits for its bundle services, restorePatience how
+// long for the last good ones.
+const (
+	fetchPatience   = 30 * time.Second
+	restorePatience = 10 * time.Second
+)
 
 // supplied is where policies come from. look is asked before each invocation; stop ends what polls.
 type supplied struct {
@@ -70,7 +74,11 @@ func (s *supplied) openServices(ctx context.Context, c *Config, kept any, log *s
 	if err != nil {
 		return fmt.Errorf("%s: %w", setBundles, err)
 	}
-	if !services.Restore(ctx) {
+	// Each has its time: a table that does not answer must not use up the services'.
+	restoring, stop := context.WithTimeout(ctx, restorePatience)
+	restored := services.Restore(restoring)
+	stop()
+	if !restored {
 		within, stop := context.WithTimeout(ctx, fetchPatience)
 		defer stop()
 		if err := services.Fetch(within); err != nil {
