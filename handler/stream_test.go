@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math"
 	"testing"
 	"time"
 
@@ -30,15 +32,15 @@ func TestWhatIsStoredIsStreamedAsCloudEvents(t *testing.T) {
 	}
 	memory := ledger.NewMemory()
 	l := d.over(memory)
-	const key, key2 = "0123456789012345678-a", "0123456789012345678-b"
 	at := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	key := fmt.Sprintf("%019d-a", math.MaxInt64-at.UnixNano())
 	entry := &scale.Entry{Version: 1, Key: key, Pool: "web", At: at, Note: "<b>"}
 	first := scale.Commit{Attempt: "a1", Entry: entry, Control: &scale.Control{Version: 1}}
 	if err := l.Commit(t.Context(), "web", first); err != nil {
 		t.Fatal(err)
 	}
 	// What is lost to another process is not stored, and not streamed.
-	lost := scale.Commit{Attempt: "a2", Entry: &scale.Entry{Key: key2}, Control: &scale.Control{Version: 1}, ControlVersion: "old"}
+	lost := scale.Commit{Attempt: "a2", Entry: &scale.Entry{Version: 1, Key: key, Pool: "web", At: at}, Control: &scale.Control{Version: 1}, ControlVersion: "old"}
 	if err := l.Commit(t.Context(), "web", lost); !errors.Is(err, scale.ErrConflict) {
 		t.Fatalf("a commit on an old version: %v", err)
 	}
