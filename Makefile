@@ -66,12 +66,13 @@ format: ## rewrite Go and Rego files in their standard form
 	$(opa) fmt --write policies
 
 .PHONY: policy
-policy: ## check the policies with stock tools: opa fmt, opa check, opa test, Regal
+policy: ## check the policies with stock tools (opa fmt, opa check, opa test, Regal), then with trimtab check
 	$(opa) fmt --list --fail policies
 	$(opa) check --strict --schema policies/schemas --capabilities docs/policies/capabilities.json policies
 	$(opa) test policies
 	$(opa) test --threshold 95 policies >/dev/null
 	$(tool) regal lint policies
+	go run ./handler check --regal off --threshold 98 policies
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZ inputs

@@ -47,6 +47,7 @@ var commands = []func(*hall) *cobra.Command{
 	explainCommand,
 	replayCommand,
 	evalCommand,
+	checkCommand,
 	importCommand,
 	reportCommand,
 	consumeCommand,

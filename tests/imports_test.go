@@ -47,6 +47,7 @@ var rooms = []roomRow{
 	{"internal/ledger/...", []string{"internal/scale"}, "it remembers what it is given and understands none of it"},
 	{"internal/record", nil, "a recording is what a hub held, whatever it meant"},
 	{"internal/whatif", []string{"internal/scale", "internal/guard"}, "it asks the real rails, and the policies through an interface of its own"},
+	{"internal/check", []string{"internal/scale", "internal/policy", "internal/whatif", "internal/autoscale"}, "it examines what policy loads, and asks whatif; autoscale knows the platform's metrics"},
 	{"internal/autoscale", nil, "it turns a foreign file into files; whether they work is asked of policy by who writes them"},
 	{"internal/doctor", []string{"internal/scale"}, "it judges what others have looked at, and looks at nothing itself"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
@@ -68,7 +69,7 @@ var guests = []struct {
 	testsOf []string
 	because string
 }{
-	{"github.com/open-policy-agent/opa/...", []string{"internal/policy", "internal/supply"}, []string{"policies"}, "only policy knows Rego, so only policy can leave its fence open"},
+	{"github.com/open-policy-agent/opa/...", []string{"internal/policy", "internal/supply", "internal/check"}, []string{"policies"}, "only policy knows Rego, so only policy can leave its fence open; supply opens bundles, check runs the authors' tests"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/...", []string{"internal/vmss"}, nil, "only vmss can change a scale set"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/data/aztables", []string{"internal/ledger"}, nil, "only ledger knows that memory is a table"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"handler"}, nil, "credentials are made in one place and handed on"},

@@ -203,9 +203,14 @@ var setMetrics = strings.Split("percentage cpu|network in total|network out tota
 	"vm uncached bandwidth consumed percentage|vm uncached iops consumed percentage|data disk bandwidth consumed percentage|"+
 	"data disk iops consumed percentage|os disk bandwidth consumed percentage|os disk iops consumed percentage", "|")
 
+// IsPlatformMetric reports whether a metric, in any case, is one that the platform itself measures of scale sets.
+func IsPlatformMetric(metric string) bool {
+	return slices.Contains(setMetrics, strings.ToLower(metric))
+}
+
 // source says where the samples of a signal must come from, where that is not the platform's own export of the target.
 func (r *reader) source(path string, p part, s signal, own bool) {
-	known := slices.Contains(setMetrics, strings.ToLower(s.metric))
+	known := IsPlatformMetric(s.metric)
 	namespace := p.text("metricNamespace")
 	switch {
 	case !own && p.text("metricResourceUri") != "":
