@@ -184,6 +184,7 @@ func (p *printer) signals(e *scale.Entry) {
 		}
 		p.line("  %s\t%s\t%s\t%d of %d buckets, newest %s old%s", name, s.State, value, s.Buckets, s.Expected,
 			time.Duration(s.AgeSeconds)*time.Second, demand)
+		p.arrival(&s)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.View.Schedules)) {
 		state := "off"
@@ -192,6 +193,26 @@ func (p *printer) signals(e *scale.Entry) {
 		}
 		p.line("  %s\tschedule\t%s\tnext change %s", name, state, whenText(e.View.Schedules[name].NextAt))
 	}
+}
+
+// arrival shows what is known of how a signal's samples come, and why they may not.
+func (p *printer) arrival(s *scale.SignalView) {
+	if s.StaleAfterSeconds == 0 {
+		return // an entry of an older program
+	}
+	text := fmt.Sprintf("by %s, stale after %s", s.Format, time.Duration(s.StaleAfterSeconds)*time.Second)
+	if s.DelaySeconds > 0 || s.IntervalSeconds > 0 {
+		text += fmt.Sprintf("; seen: %s late, %s apart", time.Duration(s.DelaySeconds)*time.Second, time.Duration(s.IntervalSeconds)*time.Second)
+	}
+	switch s.Silence {
+	case scale.SilenceIdle:
+		text += "; the last were zeros, which the exporter repeats every 15 minutes to 2 hours only"
+	case scale.SilenceLate:
+		text += "; it may still come"
+	case scale.SilenceDead:
+		text += "; the sender should have been heard of"
+	}
+	p.line("  \t\t\t%s", text)
 }
 
 func whenText(t time.Time) string {

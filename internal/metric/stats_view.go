@@ -29,7 +29,7 @@ import (
 // partial if fewer than MinCoverage percent of the window's buckets hold samples, else fresh; the first that holds wins.
 func View(signals []scale.Signal, windows []*Window, now time.Time, instances func(time.Time) (int, bool)) map[string]scale.SignalView {
 	views := make(map[string]scale.SignalView, len(signals))
-	var m merger
+	m := merger{limit: pointLimit(signals)}
 	for i := range signals {
 		m.gather(&signals[i], i, windows, now)
 		views[signals[i].Name] = m.view(&signals[i], now, instances)
@@ -49,6 +49,10 @@ type merger struct {
 	named  scale.Aggregation
 	// readings are those of cumulative series, of all partitions.
 	readings []counter
+	// newest are the newest points, and format that of the newest sample; limit is how many points windows keep apart.
+	newest []point
+	format scale.Format
+	limit  int
 }
 
 // head is what is left of one partition's lane.
@@ -74,7 +78,9 @@ func (m *merger) gather(sig *scale.Signal, hint int, windows []*Window, now time
 			continue
 		}
 		if !found || l.newestAt > m.newestAt || l.newestAt == m.newestAt && l.newestEnd > m.newestEnd {
-			found, m.newestAt, m.newestEnd = true, l.newestAt, l.newestEnd
+			found, m.newestAt, m.newestEnd, m.format = true, l.newestAt, l.newestEnd, l.format
+		} else if l.newestAt == m.newestAt && l.newestEnd == m.newestEnd {
+			m.format = max(m.format, l.format)
 		}
 		m.heads = append(m.heads, head{points: l.points, rests: l.rests, counters: l.counters, full: l.full})
 	}
@@ -195,6 +201,7 @@ func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time
 		return v
 	}
 	m.keeps = v.Wants&(scale.WantsTrend|scale.WantsRecent) != 0
+	delay, interval := m.arrivals(m.limit)
 	s := m.sum(now, instances)
 	v.Buckets = s.covered
 	v.NewestAt = time.UnixMicro(m.newestEnd).UTC()
@@ -228,9 +235,15 @@ func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time
 		v.HasValue = v.HasValue && set(&v.Value, float64(v.Value)/1000*float64(m.buckets)/n, true)
 	}
 
+	stale := staleAfter(sig, m.format, delay, interval)
+	v.Format, v.StaleAfterSeconds = m.format, int(stale/time.Second)
+	v.DelaySeconds, v.IntervalSeconds = int(delay/time.Second), int(interval/time.Second)
+	// A resolved alert says nothing more until it fires again.
+	resolved := m.format == scale.FormatAlert && hasLast && v.Last == 0
 	switch {
-	case now.Sub(v.NewestAt) >= sig.StaleAfter:
+	case now.Sub(v.NewestAt) >= stale && !resolved:
 		v.State = scale.SignalStale
+		v.Silence = silence(&v, m.format, age, delay, interval)
 	case s.covered*100 < sig.MinCoverage*m.buckets || !v.HasValue:
 		v.State = scale.SignalPartial
 	default:

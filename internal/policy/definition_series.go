@@ -76,6 +76,7 @@ func (o fields) signal(name, scaleSet string) scale.Signal {
 		Recent:      o.whole("recent_buckets", 0, maxRecent, 0),
 		Forecast:    o.forecast(),
 	}
+	s.StaleByFormat = o.fields["stale_after_seconds"] == nil
 	switch {
 	case window == 0 || bucket == 0:
 	case window%bucket != 0:

@@ -281,7 +281,7 @@ func TestLoadReadsDefinitions(t *testing.T) {
 		Signals: []scale.Signal{
 			{
 				Name: "cpu", Resource: strings.ToLower(vmss) + "probe", Metric: "percentage cpu", Aggregation: scale.Average,
-				Window: 5 * time.Minute, Bucket: time.Minute, StaleAfter: 15 * time.Minute, MinCoverage: 60,
+				Window: 5 * time.Minute, Bucket: time.Minute, StaleAfter: 15 * time.Minute, StaleByFormat: true, MinCoverage: 60,
 			},
 			{
 				Name: "requests", Resource: "/subscriptions/x/lb", Metric: "requests", Aggregation: scale.Maximum, Unit: "1/s",

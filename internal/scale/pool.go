@@ -137,6 +137,9 @@ type Signal struct {
 	// StaleAfter is the age of the newest sample from which on the signal counts as stale. Diagnostic settings are 6 to
 	// 11 minutes late, an agent of one's own is seconds late (facts: events 4): there is no one value for all.
 	StaleAfter time.Duration
+	// StaleByFormat is set where the definition leaves the age open: then StaleAfter is the most, and the format and what
+	// has arrived of the signal may make it less.
+	StaleByFormat bool
 	// MinCoverage is the share of the window's buckets, in percent, that must hold samples; below it the signal is
 	// partial.
 	MinCoverage int

@@ -1,6 +1,9 @@
 package scale
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Has says which statistics a sample carries. Absence is not zero.
 type Has uint8
@@ -82,6 +85,21 @@ const (
 	// Formats is how many there are.
 	Formats
 )
+
+// formats are the names of the formats, as entries and pages write them.
+var formats = [Formats]string{"unknown", "diagnostic setting", "data collection rule", "agent", "alert", "table row"}
+
+// String names the format.
+func (f Format) String() string { return formats[min(f, Formats-1)] }
+
+// MarshalText writes the name.
+func (f Format) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads a name; one of another program's is unknown.
+func (f *Format) UnmarshalText(text []byte) error {
+	*f = Format(max(0, slices.Index(formats[:], string(text))))
+	return nil
+}
 
 // Rejection says why an element of an event's body could not be understood.
 type Rejection struct {

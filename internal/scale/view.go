@@ -64,6 +64,15 @@ type SignalView struct {
 	// NewestAt is the end of the newest sample's span.
 	NewestAt   time.Time `json:"newest_at"`
 	AgeSeconds int       `json:"age_seconds"`
+	// Format is what the newest sample was written in. DelaySeconds and IntervalSeconds are what has been learnt of how late
+	// samples come and how far apart they lie; 0 where that is not known. StaleAfterSeconds is the age from which on the
+	// signal is stale.
+	Format            Format `json:"format,omitempty"`
+	DelaySeconds      int    `json:"delay_seconds,omitempty"`
+	IntervalSeconds   int    `json:"interval_seconds,omitempty"`
+	StaleAfterSeconds int    `json:"stale_after_seconds,omitempty"`
+	// Silence says why nothing new may have come, where the state is stale.
+	Silence Silence `json:"silence,omitempty"`
 	// Trend is nil unless the definition asks for it and at least three buckets were measured.
 	Trend *Trend `json:"trend,omitempty"`
 	// Recent are the averages of the newest buckets, as many as the definition asks for, highest first; those without
@@ -74,6 +83,19 @@ type SignalView struct {
 	// Wants says which of them the definition asks for.
 	Wants Wants `json:"wants,omitempty"`
 }
+
+// Silence says why nothing new may have come to a stale signal.
+type Silence string
+
+// The kinds of silence. None of them lets a pool shrink.
+const (
+	// SilenceIdle: the last that came were zeros, and the exporter is slow to repeat those.
+	SilenceIdle Silence = "idle"
+	// SilenceLate: by what has been learnt of the sender, the next sample may still come.
+	SilenceLate Silence = "late"
+	// SilenceDead: the sender should have been heard of.
+	SilenceDead Silence = "dead"
+)
 
 // Wants are the facts of a signal that are made only where its definition asks for them.
 type Wants uint8
