@@ -105,6 +105,15 @@ page: build $(npm) ## look at the report in a real Chromium, light and dark, and
 	go run ./tests/page .trimtab/page/report.html
 	node tests/page/look.mjs .trimtab/page/report.html .trimtab/page
 
+# SETS is how many scale sets want a change in the same minute.
+SETS ?= 500
+
+.PHONY: storm
+storm: ## let 500 scale sets want a change in the same minute, in virtual time, and close with how long it took
+	@mkdir -p .trimtab
+	go test -count=1 -timeout 9m -run '^TestStorm$$' ./tests/storm -args -sets $(SETS) -report $(CURDIR)/.trimtab/storm.txt
+	@cat .trimtab/storm.txt
+
 .PHONY: package
 package: ## write trimtab.zip, as `func azure functionapp publish` would make it
 	GOOS=linux GOARCH=amd64 $(MAKE) --no-print-directory build

@@ -12,12 +12,16 @@ import (
 type Budgets struct {
 	// SetReads (10), SetWrites (3) and SetFollows (12) are calls a minute for each scale set.
 	SetReads, SetWrites, SetFollows int
-	// SubscriptionReads (400) and SubscriptionWrites (200) are calls a minute for each subscription; questions about
-	// operations count as reads.
+	// SubscriptionReads (800) and SubscriptionWrites (500) are calls a minute for each subscription; questions about
+	// operations count as reads. Published are these, and buckets that hold three minutes' calls: ours hold one, so they
+	// are never ahead of the platform's, whenever within a minute that refills.
 	SubscriptionReads, SubscriptionWrites int
-	// SetLists (40) and SubscriptionLists (150) are pages of machines a minute; published are 300 for a subscription, and
-	// none for a set.
+	// SetLists (40) and SubscriptionLists (300) are pages of machines a minute; published are 300 for a subscription, and
+	// none for a set. A subscription's bucket holds two minutes' pages of the three that are published.
 	SetLists, SubscriptionLists int
+	// DoorReads (25) and DoorWrites (10) are the calls a second that Resource Manager's front door lets in for each
+	// subscription. A call beyond them waits for its turn.
+	DoorReads, DoorWrites int
 }
 
 func (b Budgets) withDefaults() Budgets {
@@ -29,10 +33,12 @@ func (b Budgets) withDefaults() Budgets {
 	fill(&b.SetReads, 10)
 	fill(&b.SetWrites, 3)
 	fill(&b.SetFollows, 12)
-	fill(&b.SubscriptionReads, 400)
-	fill(&b.SubscriptionWrites, 200)
+	fill(&b.SubscriptionReads, 800)
+	fill(&b.SubscriptionWrites, 500)
 	fill(&b.SetLists, 40)
-	fill(&b.SubscriptionLists, 150)
+	fill(&b.SubscriptionLists, 300)
+	fill(&b.DoorReads, 25)
+	fill(&b.DoorWrites, 10)
 	return b
 }
 
@@ -51,12 +57,14 @@ const (
 	codeSetBudget          = "SetBudget"
 	codeSubscriptionBudget = "SubscriptionBudget"
 	codeRetryAfter         = "RetryAfter"
+	codeDoorBudget         = "DoorBudget"
 )
 
 var reasons = map[string]string{
 	codeSetBudget:          "the calls allowed for this scale set are used up",
 	codeSubscriptionBudget: "the calls allowed for this subscription are used up",
 	codeRetryAfter:         "the service asked to be left alone",
+	codeDoorBudget:         "the calls that Resource Manager lets in are used up, and its turn would come too late",
 }
 
 // budget holds a bucket for each scale set and subscription and class of call. A bucket starts full and holds a
@@ -77,6 +85,7 @@ type bucketKey struct {
 
 type bucket struct {
 	rate    float64 // a minute; negative: unbounded
+	most    float64
 	tokens  float64
 	at      time.Time
 	blocked time.Time
@@ -159,12 +168,15 @@ func (b *budget) bucket(now time.Time, key bucketKey) *bucket {
 	k := b.buckets[key]
 	if k == nil {
 		rate := float64(b.rate(key))
-		k = &bucket{rate: rate, tokens: rate, at: now}
+		k = &bucket{rate: rate, most: rate, tokens: rate, at: now}
+		if key.subscription && key.class == classList {
+			k.most, k.tokens = 2*rate, 2*rate
+		}
 		b.buckets[key] = k
 	}
 	// A clock that was set back adds nothing and takes nothing.
 	if d := now.Sub(k.at); d > 0 {
-		k.tokens = min(k.rate, k.tokens+k.rate*d.Minutes())
+		k.tokens = min(k.most, k.tokens+k.rate*d.Minutes())
 	}
 	k.at = now
 	return k

@@ -148,7 +148,10 @@ func (f *Fleet) classified(op string, err error) (fe *scale.FleetError, wholeSub
 	fe = &scale.FleetError{Op: op}
 	var re *azcore.ResponseError
 	var te tokenError
+	var de doorError
 	switch {
+	case errors.As(err, &de):
+		fe.Class, fe.Code, fe.Message, fe.RetryAfter = scale.ClassThrottled, codeDoorBudget, "not sent: "+reasons[codeDoorBudget], de.wait
 	case errors.As(err, &re):
 		return f.ofResponse(fe, re)
 	case errors.As(err, &te):

@@ -67,6 +67,7 @@ type Fleet struct {
 	host    *url.URL
 	cloud   cloud.Configuration
 	budget  *budget
+	door    *door
 
 	mu      sync.Mutex
 	clients map[string]*clients // by subscription
@@ -96,7 +97,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 		return nil, errors.New("scale sets: the Resource Manager endpoint must be https://HOST[:PORT]")
 	}
 	f := &Fleet{
-		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now),
+		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now), door: newDoor(o.Budgets, o.Now),
 		clients: map[string]*clients{}, usages: map[string]*usages{},
 		cloud: cloud.Configuration{
 			// The authority is the credential's business; azcore wants the field to be there.
@@ -150,7 +151,7 @@ func (f *Fleet) clientOptions() *arm.ClientOptions {
 			Transport: newTransporter(f.options.Transport),
 			// Retries are this room's own: reads in retryRead, nothing else (facts: VMSS 1.3, 1.6).
 			Retry:           policy.RetryOptions{MaxRetries: -1},
-			PerCallPolicies: []policy.Policy{listener{f.budget}},
+			PerCallPolicies: []policy.Policy{listener{f.budget}, f.door},
 		},
 		// Registering a provider takes a permission that scaling does not need, and minutes (facts: VMSS 1.6).
 		DisableRPRegistration: true,

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"trimtab/internal/scale"
@@ -22,7 +21,8 @@ const (
 
 // usages is a region's usage, read once for all who ask at the same time.
 type usages struct {
-	mu     sync.Mutex
+	// turn holds one: who waits for it gives up when its context ends.
+	turn   chan struct{}
 	readAt time.Time
 	// left is how many cores each usage leaves, by its name in small letters.
 	left map[string]int
@@ -82,12 +82,16 @@ func (f *Fleet) usage(ctx context.Context, t target, location string) (*usages, 
 	f.mu.Lock()
 	slot := f.usages[key]
 	if slot == nil {
-		slot = &usages{}
+		slot = &usages{turn: make(chan struct{}, 1)}
 		f.usages[key] = slot
 	}
 	f.mu.Unlock()
-	slot.mu.Lock()
-	defer slot.mu.Unlock()
+	select {
+	case slot.turn <- struct{}{}:
+		defer func() { <-slot.turn }()
+	case <-ctx.Done():
+		return nil, f.fail(opQuota, t, classRead, ctx.Err())
+	}
 	now := f.options.Now()
 	if !slot.readAt.IsZero() && now.Sub(slot.readAt) < usageKept && !slot.readAt.After(now) {
 		return &usages{readAt: slot.readAt, left: slot.left, names: slot.names}, nil

@@ -108,7 +108,7 @@ func (w *world) limit(location, name string) *Quota {
 // beyond is the refusal of d further machines that would pass a quota, nil if they fit. late is true where the quota
 // shows in the operation only.
 func (w *world) beyond(s *set, size string, spot bool, d int) (refusal *Plan, late bool) {
-	if d <= 0 {
+	if d <= 0 || len(w.quotas) == 0 {
 		return nil, false
 	}
 	used := w.used(s.subscription, s.Location)

@@ -55,15 +55,31 @@ func Start(cfg Config, o Options) (*Server, error) {
 	if addr == nil || !addr.IsLoopback() {
 		return nil, fmt.Errorf("%q is not a loopback address: the emulator hands out tokens to whoever asks", o.Host)
 	}
+	s, err := Open(cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	var leaf tls.Certificate
+	if s.ca, leaf, err = authority(addr, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := s.listen(o.Host, leaf); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Open makes an emulator that does not listen: its requests come through Handler, which is what virtual time needs. It
+// has no endpoints and no authority.
+func Open(cfg Config, o Options) (*Server, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	w, err := newWorld(cfg, o.Now)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{world: w}
-	var leaf tls.Certificate
-	if s.ca, leaf, err = authority(addr, time.Now()); err != nil {
-		return nil, err
-	}
 	if s.token, err = randomHex(); err != nil {
 		return nil, err
 	}
@@ -71,11 +87,11 @@ func Start(cfg Config, o Options) (*Server, error) {
 		return nil, err
 	}
 	w.tokens[s.token] = true
-	if err := s.listen(o.Host, leaf); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
 	return s, nil
 }
+
+// Handler is Resource Manager as an HTTP handler.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.world.serveARM) }
 
 func (s *Server) listen(host string, leaf tls.Certificate) error {
 	identity := func(rw http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ type world struct {
 	now    func() time.Time
 	cfg    Config
 	sets   map[string]*set // by lower-cased resource ID
+	order  []*set          // the same by ID, made anew when one was added
 	ops    map[string]*operation
 	faults []*Fault
 	scarce []*Scarce
@@ -117,14 +118,16 @@ func (w *world) find(ref string) (*set, error) {
 
 // ordered lists the sets by ID, so that what is listed does not depend on map order.
 func (w *world) ordered() []*set {
-	keys := make([]string, 0, len(w.sets))
-	for k := range w.sets {
-		keys = append(keys, k)
+	if len(w.order) != len(w.sets) {
+		keys := make([]string, 0, len(w.sets))
+		for k := range w.sets {
+			keys = append(keys, k)
+		}
+		sort.Strings(keys)
+		w.order = make([]*set, len(keys))
+		for i, k := range keys {
+			w.order[i] = w.sets[k]
+		}
 	}
-	sort.Strings(keys)
-	out := make([]*set, len(keys))
-	for i, k := range keys {
-		out[i] = w.sets[k]
-	}
-	return out
+	return w.order
 }

@@ -1,0 +1,250 @@
+package storm_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	azpolicy "github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"trimtab/internal/engine"
+	"trimtab/internal/ledger"
+	"trimtab/internal/policy"
+	"trimtab/internal/scale"
+	"trimtab/internal/vmss"
+	"trimtab/policies"
+	"trimtab/tests/armemu/arm"
+)
+
+var (
+	number = flag.Int("sets", 180, "how many scale sets want a change in the same minute")
+	report = flag.String("report", "", "file for the closing line")
+)
+
+const group = "/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/shop/providers/Microsoft.Compute/virtualMachineScaleSets/"
+
+// latency is how long each call to Resource Manager takes on its way.
+const latency = 40 * time.Millisecond
+
+// The front door's published buckets (facts: VMSS 1.5), by which the bound is reckoned: how many calls a full bucket
+// holds, and how many come in a second.
+const (
+	readBucket, readRefill   = 250, 25
+	writeBucket, writeRefill = 200, 10
+)
+
+// bound is the least time in which so many changes can be made: each takes one read of the set, one list of its machines
+// and one write; usages are read once. The compute provider's buckets hold more (2,400 reads, 900 lists and 1,500 writes
+// for a subscription; 36 and 12 for a set), so the front door's decide.
+func bound(sets int) time.Duration {
+	seconds := func(calls, bucket, refill int) int { return (max(calls-bucket, 0) + refill - 1) / refill }
+	return time.Duration(max(seconds(sets, writeBucket, writeRefill), seconds(2*sets, readBucket, readRefill))) * time.Second
+}
+
+// wire carries requests into the emulator without a socket, which virtual time could not wait for.
+type wire struct{ emulator http.Handler }
+
+// RoundTrip takes a request there and its answer back.
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(latency / 2):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	in := r.Clone(r.Context())
+	in.Host, in.RequestURI = r.URL.Host, r.URL.RequestURI()
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	answer := httptest.NewRecorder()
+	w.emulator.ServeHTTP(answer, in)
+	resp := answer.Result()
+	resp.Request = r
+	select {
+	case <-time.After(latency / 2):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	return resp, nil
+}
+
+type credential string
+
+func (c credential) GetToken(context.Context, azpolicy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return azcore.AccessToken{Token: string(c), ExpiresOn: time.Now().Add(24 * time.Hour)}, nil
+}
+
+// world is one storm's world.
+type world struct {
+	emulator *arm.Server
+	engine   *engine.Engine
+	names    []string
+	sequence int64
+}
+
+func newWorld(t *testing.T, bundle *policy.Bundle, sets int) *world {
+	t.Helper()
+	w := &world{}
+	cfg := arm.Config{Limits: arm.Documented, BootSeconds: 60}
+	var pools []scale.Pool
+	for _, p := range bundle.Pools {
+		if p.Name != "web" {
+			continue
+		}
+		for i := range sets {
+			name := fmt.Sprintf("set%03d", i)
+			p.Name, p.ScaleSet, p.Mode = name, group+name, scale.Enforce
+			p.Signals = append([]scale.Signal(nil), p.Signals...)
+			for n := range p.Signals {
+				p.Signals[n].Resource = strings.ToLower(p.ScaleSet)
+			}
+			pools, w.names = append(pools, p), append(w.names, name)
+			cfg.Sets = append(cfg.Sets, arm.SetConfig{
+				ID: p.ScaleSet, Priority: arm.Spot, EvictionPolicy: arm.Delete, Capacity: 6, Mix: &arm.Mix{Base: 2, RegularPercent: 25},
+			})
+		}
+	}
+	var err error
+	if w.emulator, err = arm.Open(cfg, arm.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := vmss.New(credential(w.emulator.Token()), vmss.Options{
+		Endpoint: "https://arm.invalid", Now: time.Now, Transport: wire{w.emulator.Handler()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine, err = engine.New(engine.Options{
+		Pools: pools, Policy: bundle, Fleet: fleet, Ledger: ledger.NewMemory(), Now: time.Now, Writer: "storm",
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// batch has the last ten minutes of every set at one load.
+func (w *world) batch(cpu int) engine.Batch {
+	now := time.Now().UTC().Truncate(time.Minute)
+	b := engine.Batch{Invocation: fmt.Sprint("load ", w.sequence)}
+	for _, name := range w.names {
+		var body strings.Builder
+		body.WriteString(`{"records":[`)
+		for minute := range 10 {
+			if minute > 0 {
+				body.WriteByte(',')
+			}
+			for n, metric := range []string{"Percentage CPU", "Requests Per Second"} {
+				if n > 0 {
+					body.WriteByte(',')
+				}
+				fmt.Fprintf(&body, `{"count":2,"total":%d,"minimum":%d,"maximum":%d,"average":%d,"resourceId":%q,"time":%q,"metricName":%q,"timeGrain":"PT1M"}`,
+					2*cpu, cpu, cpu, cpu, strings.ToUpper(group+name), now.Add(time.Duration(minute-10)*time.Minute).Format(time.RFC3339), metric)
+			}
+		}
+		body.WriteString(`]}`)
+		w.sequence++
+		b.Events = append(b.Events, engine.Event{
+			Body: []byte(body.String()), Source: scale.Source{Hub: "metrics", Partition: "0", Sequence: w.sequence, EnqueuedAt: time.Now().UTC()},
+		})
+	}
+	return b
+}
+
+// invoke gives a call the deadline that an invocation has.
+func invoke(t *testing.T, call func(ctx context.Context) (engine.Report, error)) engine.Report {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	r, err := call(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// minutes lets a minute pass at a time, with a sweep in each.
+func (w *world) minutes(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		time.Sleep(time.Minute)
+		invoke(t, func(ctx context.Context) (engine.Report, error) { return w.engine.Sweep(ctx, fmt.Sprint("sweep ", i)) })
+	}
+}
+
+// TestStorm lets every set want more machines in the same minute.
+func TestStorm(t *testing.T) {
+	bundle, err := policy.Load(t.Context(), policies.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) { storm(t, bundle, *number) })
+}
+
+func storm(t *testing.T, bundle *policy.Bundle, sets int) {
+	w := newWorld(t, bundle, sets)
+	// A quiet time first: the sets are known, and all buckets are full again.
+	invoke(t, func(ctx context.Context) (engine.Report, error) { return w.engine.Ingest(ctx, w.batch(40)) })
+	w.minutes(t, 2)
+	time.Sleep(50 * time.Second)
+	if n := throttled(w.emulator); n > 0 {
+		t.Errorf("before the storm %d calls were refused", n)
+	}
+	quiet := len(w.emulator.Requests())
+	before := map[string]int{}
+	for _, s := range w.emulator.Sets() {
+		before[s.Name] = s.Capacity
+	}
+
+	begun := time.Now()
+	invoke(t, func(ctx context.Context) (engine.Report, error) { return w.engine.Ingest(ctx, w.batch(95)) })
+	// What the invocation left undone the sweeps would do; and the changes are followed to their ends.
+	w.minutes(t, 2)
+
+	took, changed := time.Duration(0), map[string]bool{}
+	for _, q := range w.emulator.Requests()[quiet:] {
+		name := q.Path[strings.LastIndexByte(q.Path, '/')+1:]
+		if q.Method == http.MethodPatch && q.Applied && !changed[name] {
+			changed[name], took = true, max(took, q.At.Sub(begun))
+		}
+	}
+	for _, s := range w.emulator.Sets() {
+		if !changed[s.Name] || s.Capacity <= before[s.Name] {
+			t.Fatalf("%s was not changed: %+v", s.Name, s)
+		}
+	}
+	refused, least := throttled(w.emulator), bound(sets)
+	if refused > 0 {
+		t.Errorf("%d calls were refused for want of tokens", refused)
+	}
+	// Within the second in which the last tokens come.
+	if took >= least+time.Second {
+		t.Errorf("the changes took %v, the limits allow %v", took, least)
+	}
+	line := fmt.Sprintf("storm: sets=%d throttled=%d seconds=%d bound=%d", sets, refused, int(took.Seconds()), int(least.Seconds()))
+	t.Log(line, took)
+	if *report != "" {
+		if err := os.WriteFile(*report, []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func throttled(emulator *arm.Server) (n int) {
+	for _, q := range emulator.Requests() {
+		if q.Status == http.StatusTooManyRequests {
+			n++
+		}
+	}
+	return n
+}
