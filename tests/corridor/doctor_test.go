@@ -127,8 +127,19 @@ func TestDoctorOnAnInstallationThatIsWell(t *testing.T) {
 	}
 	r := p.report(0)
 	for _, check := range [][2]string{
-		{"settings", "settings"}, {"policies", "policies"}, {"ledger", "table"}, {"ledger", "clock"}, {"ledger", "dead_letters"}, {"hub", "hub"},
-		{"arm", "clock"}, {"web", "scale_set"}, {"web", "autoscale"}, {"web", "rights"}, {"web", "usages"}, {"batch", "scale_set"}, {"batch", "rights"},
+		{"settings", "settings"},
+		{"policies", "policies"},
+		{"ledger", "table"},
+		{"ledger", "clock"},
+		{"ledger", "dead_letters"},
+		{"hub", "hub"},
+		{"arm", "clock"},
+		{"web", "scale_set"},
+		{"web", "autoscale"},
+		{"web", "rights"},
+		{"web", "usages"},
+		{"batch", "scale_set"},
+		{"batch", "rights"},
 	} {
 		p.want(r, check[0], check[1], doctor.OK)
 	}
