@@ -72,6 +72,9 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 
 // changeOf is the write that carries out an intent: only what it changes.
 func changeOf(in *scale.Intent) scale.Change {
+	if len(in.Victims) > 0 {
+		return scale.Change{Delete: in.Victims}
+	}
 	c := scale.Change{ETag: in.BaselineETag}
 	if in.To.Instances != in.From.Instances {
 		n := in.Capacity()

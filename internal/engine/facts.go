@@ -64,6 +64,32 @@ func (e *Engine) readQuota(ctx context.Context, v *visit) bool {
 	return true
 }
 
+// Chooser is a fleet that can choose which machines go.
+type Chooser interface {
+	// Choose names at most n machines that are to go, in order; protected ones never.
+	Choose(ctx context.Context, scaleSet string, facts scale.Facts, n int, order []scale.Preference) ([]string, error)
+}
+
+// choose chooses the machines that a shrink takes, where the pool has an order for that, and reports whether it did. Where
+// they cannot be listed none is chosen, and the pool does not shrink.
+func (e *Engine) choose(ctx context.Context, v *visit, d *scale.Decision) bool {
+	order := v.pool.Rails.Shrink.Order
+	chooser, can := e.Fleet.(Chooser)
+	if len(order) == 0 || !can {
+		return false
+	}
+	names, err := chooser.Choose(ctx, v.pool.ScaleSet, v.control.Facts, min(d.From.Instances-d.To.Instances, victimsAtOnce), order)
+	v.arm.note(err)
+	if err != nil {
+		v.note, names = "the machines to go were not chosen: "+err.Error(), nil
+	}
+	v.control.Facts.Victims = &scale.Victims{Names: names}
+	return true
+}
+
+// victimsAtOnce bounds how many machines one shrink names: their names stand in rows and entries.
+const victimsAtOnce = 100
+
 // jumped reports whether a count has fallen to nothing, or to less than half, since it was last read.
 func jumped(old, read scale.Facts) bool {
 	return read.Capacity < old.Capacity && 2*read.Capacity < old.Capacity

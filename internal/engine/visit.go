@@ -131,7 +131,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 		v.unread = !e.readOther(ctx, v)
 		entry = e.evaluate(ctx, v)
 	}
-	if d := &entry.Decision; d.Act && d.Direction == scale.Grow && e.readQuota(ctx, v) {
+	if d := &entry.Decision; d.Act && (d.Direction == scale.Grow && e.readQuota(ctx, v) || d.Direction == scale.Shrink && e.choose(ctx, v, d)) {
 		entry = e.evaluate(ctx, v)
 	}
 	commit := e.commit(v, entry)
@@ -156,6 +156,8 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	}
 	v.now, v.stored, v.control = e.now(), stored, stored.Control
 	v.control.Version = scale.ControlVersion
+	// Machines are chosen anew for each change.
+	v.control.Facts.Victims = nil
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
 	v.loads = loads{}
 	v.outcome, v.fresh, v.moved, v.unread, v.failed, v.note = nil, false, false, false, false, ""
@@ -320,7 +322,7 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 	if d.Act {
 		c.Intent = &scale.Intent{
 			Entry: entry.Key, Direction: d.Direction, From: d.From, To: d.To, BaselineETag: c.Facts.ETag,
-			StartedAt: v.now, Nominal: d.Nominal, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
+			StartedAt: v.now, Nominal: d.Nominal, Victims: d.Victims, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
 			GrownBefore: m.GrownAt, ShrunkBefore: m.ShrunkAt, RemixedBefore: m.RemixedAt,
 		}
 		// The cooldown begins with the intent: a crash after this line cannot lose it.

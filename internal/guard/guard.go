@@ -33,8 +33,9 @@ import (
 //  14. limits again: a step that would end outside them goes to their edge.
 //  15. pair: the part of one set of a pair.
 //  16. quota: of a growth, the part that fits.
-//  17. mix: the split that goes with the number.
-//  18. mode: observe records, enforce acts.
+//  17. victims: a shrink by chosen machines takes no more than were chosen.
+//  18. mix: the split that goes with the number.
+//  19. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -43,7 +44,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, victims,
 		} {
 			rail(w)
 		}
@@ -196,6 +197,11 @@ func (w *walk) close() scale.Decision {
 			n := w.number + missing
 			d.Nominal = &n
 		}
+	}
+	if chosen := v.Facts.Victims; chosen != nil && d.Direction == scale.Shrink {
+		d.Victims = chosen.Names[:w.from-w.number]
+		// A deletion changes nothing else.
+		d.To.Mix = v.Facts.Mix
 	}
 	d.Act = d.Action == scale.Scale && v.Mode == scale.Enforce
 	if d.Action == scale.Scale && !d.Act {

@@ -53,7 +53,7 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "spot_scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown",
-	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "spot_risk", "labels", "settings",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "spot_risk", "labels", "settings",
 }
 
 // definition is a pool and where it was written.
@@ -173,6 +173,9 @@ func (o fields) rails() scale.Rails {
 		WarmUpSeconds:        o.whole("warm_up_seconds", 0, hour, defaultWarmUp),
 		Repair:               scale.Repair{Instances: repairOnce, Percent: repairShare},
 	}
+	if b, ok := o.sub("shrink", "order"); ok {
+		r.Shrink.Order = b.preferences("order")
+	}
 	if b, ok := o.sub("repair", "instances", "percent"); ok {
 		r.Repair = scale.Repair{Instances: b.whole("instances", 0, maxInstances, 0), Percent: b.whole("percent", 0, 100, 0)}
 	}
@@ -184,6 +187,34 @@ func (o fields) rails() scale.Rails {
 		}
 	}
 	return r
+}
+
+// preferences are what a list in a field prefers, the first most.
+func (o fields) preferences(name string) (all []scale.Preference) {
+	known := []string{"unhealthy", "spot", "oldest", "newest", "zone_balance"}
+	n := o.fields[name]
+	switch {
+	case n == nil:
+		o.need(name, "a list of "+strings.Join(known, ", "))
+		return nil
+	case n.kind != array || len(n.items) == 0:
+		o.wrong(name, "a list of %s, not %s", strings.Join(known, ", "), n.kind)
+		return nil
+	}
+	for _, item := range n.items {
+		p := scale.Preference(item.text)
+		switch {
+		case item.kind != text || !slices.Contains(known, item.text):
+			o.wrong(name, "%q is not one of the choices; %s", item.text, meant(item.text, known))
+		case slices.Contains(all, p):
+			o.wrong(name, "%q is there twice", item.text)
+		case p == scale.PreferNewest && slices.Contains(all, scale.PreferOldest), p == scale.PreferOldest && slices.Contains(all, scale.PreferNewest):
+			o.wrong(name, "oldest and newest exclude each other")
+		default:
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (o fields) limits() scale.Limits {

@@ -46,6 +46,8 @@ type Intent struct {
 	Direction Direction `json:"direction"`
 	From      Capacity  `json:"from"`
 	To        Capacity  `json:"to"`
+	// Victims are the machines that are deleted by name, in place of a new count.
+	Victims []string `json:"victims,omitempty"`
 	// Nominal is the sku.capacity that is written where it is not the number of To (Decision.Nominal).
 	Nominal *int `json:"nominal,omitempty"`
 	// BaselineETag is the ETag that the change is conditional on.

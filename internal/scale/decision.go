@@ -18,6 +18,8 @@ type Decision struct {
 	From      Capacity  `json:"from"`
 	// To equals From when the decision is to hold.
 	To Capacity `json:"to"`
+	// Victims are the machines that a shrink deletes by name; empty where it is made by the count.
+	Victims []string `json:"victims,omitempty"`
 	// Nominal is what sku.capacity becomes for To to come about, where machines are missing; nil where it is To itself.
 	Nominal *int `json:"nominal,omitempty"`
 	// Astray is how many machines are of the wrong kind, where the decision is to repair the live split; 0 else.

@@ -2,8 +2,11 @@ package scale
 
 import "time"
 
-// Change is one write to a scale set: capacity, mix or both, and nothing else of it.
+// Change is one write to a scale set: capacity, mix or both, or the deletion of machines by name, and nothing else of it.
 type Change struct {
+	// Delete names machines that are to go; capacity falls by as many (facts: VMSS 1.1). It stands alone, and is sent
+	// without the ETag, which Azure does not take there: what it does to machines that have gone is nothing.
+	Delete []string
 	// Capacity and Mix are nil when they are left alone.
 	Capacity *int
 	Mix      *Mix

@@ -67,8 +67,36 @@ type Rails struct {
 	// WarmUpSeconds is how long a new instance takes until its load shows in the signals: a growth is not repeated on
 	// signals older than the last growth plus this.
 	WarmUpSeconds int `json:"warm_up_seconds"`
+	// Shrink says which machines go first; an empty order leaves the choice to Azure.
+	Shrink Selection `json:"shrink,omitzero"`
 	// Repair is the disruption budget within which the live split is brought back to the blend.
 	Repair Repair `json:"repair"`
+}
+
+// Preference is what makes a machine go before others.
+type Preference string
+
+// The preferences. Machines that are protected never go.
+const (
+	// PreferUnhealthy: those whose health is reported as bad. PreferSpot: Spot before regular ones.
+	PreferUnhealthy Preference = "unhealthy"
+	PreferSpot      Preference = "spot"
+	// PreferOldest and PreferNewest: by the time of creation.
+	PreferOldest Preference = "oldest"
+	PreferNewest Preference = "newest"
+	// PreferZoneBalance: from the zone that has most.
+	PreferZoneBalance Preference = "zone_balance"
+)
+
+// Selection is how a shrink chooses: the first preference counts most. Without an order a shrink lowers the count, and
+// Azure chooses.
+type Selection struct {
+	Order []Preference `json:"order,omitempty"`
+}
+
+// Victims are machines chosen to go.
+type Victims struct {
+	Names []string `json:"names"`
 }
 
 // Repair is how many machines at once may be replaced at constant size, so that the live split follows the blend: the

@@ -139,6 +139,8 @@ type Facts struct {
 	Live *Live `json:"live,omitempty"`
 	// Pair is what the other set of a pair has; nil for a pool of one set.
 	Pair *Pair `json:"pair,omitempty"`
+	// Victims are the machines that would go first, in order, as many as a shrink wants; nil where nobody chose.
+	Victims *Victims `json:"victims,omitempty"`
 	// Quota is what the quotas of the region leave room for; nil when it was not read.
 	Quota *Quota `json:"quota,omitempty"`
 	// LiveProblem is why the machines could not be counted, empty if they were or nobody tried.

@@ -21,6 +21,9 @@ func (f *Fleet) Change(ctx context.Context, scaleSet string, change scale.Change
 	if err != nil {
 		return scale.Accepted{}, err
 	}
+	if len(change.Delete) > 0 {
+		return f.deleteMachines(ctx, t, change)
+	}
 	body, err := patchOf(change)
 	if err != nil {
 		return scale.Accepted{}, &scale.FleetError{Op: opChange, Class: scale.ClassInvalid, Code: "RefusedUnsent", Message: err.Error(), Err: err}
@@ -45,6 +48,36 @@ func (f *Fleet) Change(ctx context.Context, scaleSet string, change scale.Change
 	}
 	return scale.Accepted{Token: token, PollAfter: f.pollAfter(first)}, nil
 }
+
+// deleteMachines sends one deletion of machines by name, once.
+func (f *Fleet) deleteMachines(ctx context.Context, t target, change scale.Change) (scale.Accepted, error) {
+	if change.Capacity != nil || change.Mix != nil || len(change.Delete) > deletedAtOnce {
+		err := errors.New("a deletion by name stands alone, and is of at most 1000 machines")
+		return scale.Accepted{}, &scale.FleetError{Op: opChange, Class: scale.ClassInvalid, Code: "RefusedUnsent", Message: err.Error(), Err: err}
+	}
+	if fe := f.spend(opChange, t, classWrite); fe != nil {
+		return scale.Accepted{}, fe
+	}
+	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)
+	defer cancel()
+	var first *http.Response
+	poller, err := t.sets.BeginDeleteInstances(policy.WithCaptureResponse(told(ctx, t, classWrite), &first), t.group, t.name,
+		armcompute.VirtualMachineScaleSetVMInstanceRequiredIDs{InstanceIDs: to.SliceOfPtrs(change.Delete...)}, nil)
+	if err != nil {
+		return scale.Accepted{}, f.fail(opChange, t, classWrite, err)
+	}
+	if poller.Done() {
+		return scale.Accepted{Done: true}, nil
+	}
+	token, err := poller.ResumeToken()
+	if err != nil {
+		return scale.Accepted{}, unsureAfterAccept("the operation cannot be resumed")
+	}
+	return scale.Accepted{Token: token, PollAfter: f.pollAfter(first)}, nil
+}
+
+// deletedAtOnce is how many machines one call may name.
+const deletedAtOnce = 1000
 
 // patchOf makes the sparse document: only what changes, never the size or tier, which a set with an instance mix would
 // refuse (facts: VMSS 1.1).

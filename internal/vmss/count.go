@@ -152,6 +152,9 @@ func (f *Fleet) machinesOf(ctx context.Context, t target, scaleSet string, facts
 func ofMachine(v *armcompute.VirtualMachine) machine {
 	m := machine{zone: zoneOf(v.Zones)}
 	text(&m.name, v.Name)
+	if tag := v.Tags[tagProtected]; tag != nil && !strings.EqualFold(*tag, "false") {
+		m.protected = true
+	}
 	p := v.Properties
 	if p == nil {
 		return m

@@ -1,7 +1,7 @@
 // Package vmss turns a decision into a scale set: it reads the facts, sends the one conditional PATCH and asks how its
 // operation stands. It is the only room that knows armcompute.
 //
-// It never sends a write without an ETag, never sends one twice, and never makes a fact of an answer that lacks one:
+// It never sends a count or a mix without an ETag, nor any write twice, and never makes a fact of an answer that lacks one:
 // what Azure did not say is an error here, not a zero.
 package vmss
 

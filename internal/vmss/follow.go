@@ -30,8 +30,7 @@ func (f *Fleet) Follow(ctx context.Context, token string) (scale.Progress, error
 	}
 	ctx, cancel := context.WithTimeout(told(ctx, t, classFollow), f.options.FollowTimeout)
 	defer cancel()
-	poller, err := f.client.BeginUpdate(ctx, "", "", armcompute.VirtualMachineScaleSetUpdate{},
-		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{ResumeToken: token})
+	poller, err := f.resume(ctx, token)
 	if err != nil {
 		// The SDK's own text would quote the token.
 		return scale.Progress{}, badToken("the resume token is not one of this client's")
@@ -59,6 +58,25 @@ func (f *Fleet) Follow(ctx context.Context, token string) (scale.Progress, error
 		return scale.Progress{Done: true, Failure: a.failure()}, nil
 	}
 	return scale.Progress{Done: true}, nil
+}
+
+// poller is what the SDK's pollers of different results have in common.
+type poller interface {
+	Done() bool
+	Poll(ctx context.Context) (*http.Response, error)
+}
+
+// resume continues a change of either kind: the token says what it was made by.
+func (f *Fleet) resume(ctx context.Context, token string) (poller, error) {
+	var doc struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal([]byte(token), &doc) == nil && strings.Contains(doc.Type, "DeleteInstances") {
+		return f.client.BeginDeleteInstances(ctx, "", "", armcompute.VirtualMachineScaleSetVMInstanceRequiredIDs{},
+			&armcompute.VirtualMachineScaleSetsClientBeginDeleteInstancesOptions{ResumeToken: token})
+	}
+	return f.client.BeginUpdate(ctx, "", "", armcompute.VirtualMachineScaleSetUpdate{},
+		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{ResumeToken: token})
 }
 
 // resumable checks a resume token before anything is sent: its URLs get a bearer token, whatever host they name (facts:
