@@ -205,7 +205,7 @@ func (o fields) preferences(name string) (all []scale.Preference) {
 		p := scale.Preference(item.text)
 		switch {
 		case item.kind != text || !slices.Contains(known, item.text):
-			o.wrong(name, "%q is not one of the choices; %s", item.text, meant(item.text, known))
+			o.wrong(name, "%q is not one of the choices; %s", item.text, spell.Meant(item.text, known))
 		case slices.Contains(all, p):
 			o.wrong(name, "%q is there twice", item.text)
 		case p == scale.PreferNewest && slices.Contains(all, scale.PreferOldest), p == scale.PreferOldest && slices.Contains(all, scale.PreferNewest):
