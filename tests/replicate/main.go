@@ -40,6 +40,8 @@ type setup struct {
 	ctx    context.Context
 	starts int
 	seed   uint64
+	// seeds is how many days the production corridor is replayed for; 0 leaves it out.
+	seeds  int
 	shared string
 	spot22 *trace.Spot
 	spot23 *trace.Spot
@@ -49,6 +51,7 @@ func main() {
 	var s setup
 	flag.IntVar(&s.starts, "starts", 200, "drawn starts of each run")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of what is drawn")
+	flag.IntVar(&s.seeds, "days", 24, "days that the production corridor is replayed for")
 	flag.StringVar(&s.shared, "traces", filepath.Join("..", "shared", "data", "traces"), "folder of the load traces that are too large for the project")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
