@@ -2,12 +2,20 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"trimtab/internal/engine"
+	"trimtab/internal/ledger"
+	"trimtab/internal/policy"
 	"trimtab/internal/replay"
+	"trimtab/internal/scale"
+	"trimtab/policies"
 )
 
 func TestReplayComparesAPolicyWithBaselines(t *testing.T) {
@@ -97,4 +105,67 @@ func TestReplayRefuses(t *testing.T) {
 			t.Errorf("%s: exit %d, %q; want something that says %q", c.note, code, errs, c.says)
 		}
 	}
+}
+
+func TestReplayDecidesTheLedgersJournalAgain(t *testing.T) {
+	dir := t.TempDir()
+	environ := []string{"TRIMTAB_LEDGER=file:" + dir}
+	file, err := ledger.OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := policy.Load(t.Context(), policies.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	for i := range 20 {
+		entry := recordedEntry(t, bundle, at.Add(time.Duration(i)*time.Minute), 5+i/4)
+		if err := file.Commit(t.Context(), "web", scale.Commit{Attempt: "a" + jsonNumber(i), Entry: entry}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"replay", "embedded", "--pool", "web", "--on", "ledger"}
+	if code, out, errs := call(t, environ, append(args, "--open", "--as-recorded")...); code != exitDone ||
+		!strings.Contains(out, "20 entries: 20 decided the same bit for bit") {
+		t.Errorf("exit %d, %s\n%s", code, errs, out)
+	}
+	code, out, errs := call(t, environ, append(args, "--baselines", "none", "--json", "--no-series")...)
+	var r replay.Result
+	if err := json.Unmarshal([]byte(out), &r); code != exitDone || err != nil {
+		t.Fatalf("exit %d, %v, %s", code, err, errs)
+	}
+	// A demand of 9 instances at a processor of 60 per cent is 5.4 at their capacity, and needs 7 within 80 per cent.
+	if r.Traces[0].Steps != 20 || r.Traces[0].PeakInstances != 7 || r.Traces[0].Scale != 1 {
+		t.Errorf("got %+v", r.Traces)
+	}
+}
+
+// recordedEntry is an entry of the web pool with a load of so many instances at a processor of 60 per cent.
+func recordedEntry(t *testing.T, bundle *policy.Bundle, at time.Time, load int) *scale.Entry {
+	t.Helper()
+	view := scale.View{
+		Version: scale.ViewVersion, Now: at, Pool: "web", Policy: "web", Mode: scale.Observe, Orchestration: scale.Flexible,
+		FactsMaxAgeSeconds: 300, Settings: json.RawMessage(`{}`),
+		Facts: scale.Facts{
+			ReadAt: at, Capacity: 6, ETag: `"1"`, ProvisioningState: "Succeeded", Orchestration: scale.Flexible, PlatformMax: 1000,
+		},
+		Signals: map[string]scale.SignalView{"cpu": {
+			State: scale.SignalFresh, HasDemand: true, Demand: scale.Milli(load * 60_000), NewestAt: at, Buckets: 5, Expected: 5,
+		}},
+	}
+	for i := range bundle.Pools {
+		if bundle.Pools[i].Name == "web" {
+			view.Rails, view.Settings = bundle.Pools[i].Rails, bundle.Pools[i].Settings
+		}
+	}
+	e := &scale.Entry{
+		Version: scale.EntryVersion, Pool: "web", At: at, View: view,
+		Key: fmt.Sprintf("%019d-%016x", math.MaxInt64-at.UnixNano(), load),
+	}
+	e.Proposal, e.Decision = engine.Redecide(t.Context(), bundle, &view)
+	return e
 }

@@ -58,6 +58,7 @@ func (s *suite) run(ctx context.Context) error {
 		{"calls", s.calls},
 		{"start", s.ready},
 		{"memory", s.memory},
+		{"replaying", s.replays},
 	} {
 		begun := time.Now()
 		if err := part.measure(ctx); err != nil {

@@ -51,7 +51,7 @@ func main() {
 	var s setup
 	flag.IntVar(&s.starts, "starts", 200, "drawn starts of each run")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of what is drawn")
-	flag.IntVar(&s.seeds, "days", 24, "days that the production corridor is replayed for")
+	flag.IntVar(&s.seeds, "days", 60, "days that the production corridor is replayed for")
 	flag.StringVar(&s.shared, "traces", filepath.Join("..", "shared", "data", "traces"), "folder of the load traces that are too large for the project")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
