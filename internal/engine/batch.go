@@ -29,6 +29,8 @@ type Report struct {
 	Events, DeadLetters int
 	// Samples were decoded; each is counted below, once for each pool that listens to it, or as Unrouted.
 	Samples, Unrouted int
+	// Misfits met a signal that listens and whose unit they cannot be turned into; who meets no other is Unrouted too.
+	Misfits int
 	Counts
 	// Notices were decoded; each is counted below, once for each pool that it concerns, or as Unheard.
 	Notices, Unheard int

@@ -257,6 +257,7 @@ func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, l
 func (e *Engine) deal(samples []scale.Sample, of func(*pool) *share, report *Report, now time.Time) {
 	// The decoder owns its slice: what is routed is kept in one of our own.
 	var kept []scale.Sample
+	var s *share
 	for i := range samples {
 		e.fleet.name(&samples[i])
 		routed := false
@@ -267,17 +268,33 @@ func (e *Engine) deal(samples []scale.Sample, of func(*pool) *share, report *Rep
 			if kept == nil {
 				kept = make([]scale.Sample, len(samples))
 			}
-			kept[i], routed = samples[i], true
-			s := of(t.pool)
-			s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &kept[i]})
+			sample, fits := metric.InUnit(&t.pool.Signals[t.signal], samples[i])
+			if !fits {
+				report.Misfits++
+				continue
+			}
+			s, routed = of(t.pool), true
+			if own := &kept[i]; own.Metric == "" || *own == sample {
+				*own = sample
+				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: own})
+			} else {
+				// Another pool has it in another unit.
+				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &sample})
+			}
 		}
 		for _, t := range e.wild[samples[i].Metric] {
-			if sig := &t.pool.Signals[t.signal]; metric.Listens(sig, &samples[i]) {
-				told := metric.Told(sig, samples[i])
-				routed = true
-				s := of(t.pool)
-				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &told})
+			sig := &t.pool.Signals[t.signal]
+			if !metric.Listens(sig, &samples[i]) {
+				continue
 			}
+			sample, fits := metric.InUnit(sig, samples[i])
+			if !fits {
+				report.Misfits++
+				continue
+			}
+			told := metric.Told(sig, sample)
+			s, routed = of(t.pool), true
+			s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &told})
 		}
 		if !routed {
 			report.Unrouted++

@@ -40,6 +40,12 @@ func TestSamplesFindThePoolsThatListen(t *testing.T) {
 	}{
 		{"an explicit resource", func(w *world) string { return w.own(setID+"web", "Percentage CPU", 50) }, []string{"web.cpu 50000"}},
 		{"one resource that several pools listen to", func(w *world) string { return w.own("/shared/queue", "depth", 7) }, []string{"batch.queue 7000", "web.queue 7000"}},
+		{"a fraction for a signal in percent", func(w *world) string {
+			return strings.Replace(w.own(setID+"web", "Percentage CPU", 0.5), `"value"`, `"unit":"1","value"`, 1)
+		}, []string{"web.cpu 50000"}},
+		{"bytes for a signal in percent", func(w *world) string {
+			return strings.Replace(w.own(setID+"web", "Percentage CPU", 0.5), `"value"`, `"unit":"Bytes","value"`, 1)
+		}, nil},
 		{"the mere name of a set", func(w *world) string { return w.own("web", "Percentage CPU", 50) }, []string{"web.cpu 50000"}},
 		{"the mere name of nothing", func(w *world) string { return w.own("db", "Percentage CPU", 50) }, nil},
 		{"a tag", func(w *world) string { return w.own("/any", "jobs", 3, "fleet", "batch") }, []string{"batch.tagged 3000"}},
