@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,12 +26,14 @@ type figure struct {
 type suite struct {
 	rounds  int
 	root    string
+	only    string
 	figures []figure
 }
 
 func main() {
 	s := &suite{}
 	flag.IntVar(&s.rounds, "rounds", 7, "rounds of each measurement, at least 5")
+	flag.StringVar(&s.only, "only", "", "measure only the parts whose description contains this")
 	flag.StringVar(&s.root, "root", ".", "the app root, with bin/trimtab built")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -59,7 +62,11 @@ func (s *suite) run(ctx context.Context) error {
 		{"start", s.ready},
 		{"memory", s.memory},
 		{"replaying", s.replays},
+		{"event to patch", s.latency},
 	} {
+		if !strings.Contains(part.about, s.only) {
+			continue
+		}
 		begun := time.Now()
 		if err := part.measure(ctx); err != nil {
 			return fmt.Errorf("%s: %w", part.about, err)

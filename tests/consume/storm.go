@@ -107,7 +107,7 @@ func (w *World) send(ctx context.Context, s Storm) {
 		at := time.Now().UTC().Add(-time.Second)
 		for i, id := range w.Broker.Partitions(Hub) {
 			// In sixteenths: their sums are exact, in whatever order a window that is full merges its points.
-			body := Sample(at, math.Round(16*(60+30*math.Sin(float64(n)/40)))/16+float64(i)/16)
+			body := Sample(Set, at, math.Round(16*(60+30*math.Sin(float64(n)/40)))/16+float64(i)/16)
 			if dice.IntN(50) == 0 {
 				body = []byte("\xff not a sample")
 			}
@@ -116,10 +116,10 @@ func (w *World) send(ctx context.Context, s Storm) {
 	}
 }
 
-// Sample is the body of an event with one sample of the pool's processors.
-func Sample(at time.Time, percent float64) []byte {
+// Sample is the body of an event with one sample of a scale set's processors.
+func Sample(set string, at time.Time, percent float64) []byte {
 	return fmt.Appendf(nil, `{"records":[{"count":1,"total":%[1]g,"minimum":%[1]g,"maximum":%[1]g,"average":%[1]g,"resourceId":%[2]q,"time":%[3]q,"metricName":"Percentage CPU","timeGrain":"PT1S"}]}`,
-		percent, strings.ToUpper(Set), at.Format("2006-01-02T15:04:05.0000000Z"))
+		percent, strings.ToUpper(set), at.Format("2006-01-02T15:04:05.0000000Z"))
 }
 
 // settled reports whether the newest event of each partition is in a window or among the dead letters, and no change is

@@ -45,6 +45,8 @@ type Options struct {
 	Settings map[string]string
 	// Change is applied to the pool's definition, text for text.
 	Change map[string]string
+	// Clones are how many more pools there are, each a copy of the one with a scale set of its own.
+	Clones int
 	// Memory keeps the ledger in the process: no table service is started.
 	Memory bool
 }
@@ -89,10 +91,14 @@ func Open(ctx context.Context, o Options) (w *World, err error) {
 		return w, err
 	}
 	boot := 1
-	if w.ARM, err = arm.Start(arm.Config{PollAfterMilliseconds: 300, DeleteSeconds: 1, Sets: []arm.SetConfig{{
-		ID: Set, Location: "westeurope", Size: "Standard_D4s_v5", Orchestration: arm.Flexible, Priority: arm.Spot,
-		EvictionPolicy: arm.Delete, Capacity: 10, Mix: &arm.Mix{Base: 2, RegularPercent: 25}, BootSeconds: &boot,
-	}}}, arm.Options{}); err != nil {
+	config := arm.Config{PollAfterMilliseconds: 300, DeleteSeconds: 1}
+	for i := -1; i < o.Clones; i++ {
+		config.Sets = append(config.Sets, arm.SetConfig{
+			ID: CloneSet(i), Location: "westeurope", Size: "Standard_D4s_v5", Orchestration: arm.Flexible, Priority: arm.Spot,
+			EvictionPolicy: arm.Delete, Capacity: 10, Mix: &arm.Mix{Base: 2, RegularPercent: 25}, BootSeconds: &boot,
+		})
+	}
+	if w.ARM, err = arm.Start(config, arm.Options{}); err != nil {
 		return w, err
 	}
 	if err = os.WriteFile(w.path("ca.pem"), w.ARM.CA(), 0o600); err != nil || o.Memory {
@@ -140,8 +146,35 @@ func (w *World) policies(ctx context.Context) (err error) {
 	if err := os.WriteFile(file, []byte(changed), 0o600); err != nil {
 		return err
 	}
+	if err := w.clones(to, changed); err != nil {
+		return err
+	}
 	w.Bundle, err = policy.Load(ctx, os.DirFS(to))
 	return err
+}
+
+// CloneSet is the scale set of a clone, of the pool itself for -1. Clones lie in many subscriptions, because the platform
+// bounds what it answers by subscription.
+func CloneSet(i int) string {
+	if i < 0 {
+		return Set
+	}
+	return fmt.Sprintf("%s-c%04d", strings.Replace(Set, "111122223333", fmt.Sprintf("%012d", i%60), 1), i)
+}
+
+// clones writes the pools that are copies of the one.
+func (w *World) clones(policies, definition string) error {
+	for i := range w.Clones {
+		dir := filepath.Join(policies, "pools", fmt.Sprintf("c%04d", i))
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+		text := strings.Replace(definition, `"scale_set": "`+Set+`"`, fmt.Sprintf(`"policy": %q, "scale_set": %q`, Pool, CloneSet(i)), 1)
+		if err := os.WriteFile(filepath.Join(dir, "data.json"), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends everything that Open began.
@@ -205,7 +238,6 @@ type Process struct {
 func (w *World) Start(arguments ...string) (*Process, error) {
 	p := &Process{command: exec.Command(w.Binary, arguments...), done: make(chan struct{}), ready: make(chan struct{})}
 	p.command.Dir, p.command.Env, p.command.Stderr = w.folder, w.Env(), &p.stderr
-	// It must not outlive whoever runs the test, however that ends.
 	stdout, err := p.command.StdoutPipe()
 	if err != nil {
 		return nil, err
