@@ -22,6 +22,7 @@ func (e *Engine) view(v *visit) *scale.View {
 		FactsUnread: v.unread,
 		Frozen:      e.Frozen, Orders: c.Orders, Memory: c.Memory, Contended: v.contended,
 	}
+	view.Groups = e.groupViews(v)
 	view.Spot = spot.Look(p.SpotRisk, c.Facts, &c.Memory, v.now)
 	view.Memory.InFlight, view.Memory.InFlightSince = nil, time.Time{}
 	if c.Intent != nil {

@@ -47,6 +47,7 @@ type visit struct {
 	other   scale.Control
 	windows []*metric.Window
 	loads   loads
+	groups  map[string]said
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
 	mine    *scale.StoredWindow
 	counts  Counts
@@ -121,6 +122,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	if !v.known(e.FactsMaxAge) && !v.contended {
 		e.readOther(ctx, v)
 	}
+	e.readGroups(ctx, v)
 	entry := e.evaluate(ctx, v)
 	if entry.Decision.Act && !v.fresh {
 		// A change needs facts read in the same turn (invariant 1): read and decide again on them.
@@ -138,6 +140,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	if err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {
 		return PoolReport{}, fmt.Errorf("store: %w", err)
 	}
+	e.tellGroups(ctx, v, entry)
 	report := reportOf(v, entry)
 	if entry.Decision.Act {
 		e.act(ctx, v, commit.Attempt, &report)
@@ -159,7 +162,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	// Machines are chosen anew for each change.
 	v.control.Facts.Victims = nil
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
-	v.loads = loads{}
+	v.loads, v.groups = loads{}, nil
 	v.outcome, v.fresh, v.moved, v.unread, v.failed, v.note = nil, false, false, false, false, ""
 	v.noticed, v.cause = NoticeCounts{}, ""
 	rewind(&v.control, v.now, e.Lease)

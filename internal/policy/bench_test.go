@@ -341,7 +341,22 @@ func document(v *scale.View) map[string]any {
 		"schedules": schedules,
 		"settings":  settings,
 		"spot":      interruptible(v.Spot),
+		"groups":    groups(v.Groups),
 	}
+}
+
+func groups(all map[string]scale.GroupView) map[string]any {
+	m := map[string]any{}
+	sum := func(s scale.Sum) map[string]any {
+		return map[string]any{"vcpus": s.VCPUs, "per_hour_micro": s.PerHourMicro}
+	}
+	for name, g := range all {
+		m[name] = map[string]any{
+			"each": sum(g.Each), "present": sum(g.Present), "above": sum(g.Above), "below": sum(g.Below), "others": g.Others,
+			"silent": g.Silent,
+		}
+	}
+	return m
 }
 
 // interruptible is what is known of Spot.

@@ -62,6 +62,7 @@ const entryFile = "main/main.rego"
 
 // named are the library's functions whose first argument names a signal or a schedule of the pool.
 var named = map[string]string{
+	"data.lib.scale.at_most_group":   "groups",
 	"data.lib.scale.backlog":         "signals",
 	"data.lib.scale.forecast":        "signals",
 	"data.lib.scale.no_flap":         "signals",
@@ -166,7 +167,7 @@ func checkCall(p definition, file string, at *ast.Location, call []*ast.Term, ps
 
 // mustHave is a problem if the definition does not have a name that its policy reads.
 func (p definition) mustHave(part, name, file string, at *ast.Location, ps *problems) {
-	if !slices.Contains([]string{"settings", "labels", "signals", "schedules"}, part) || p.misspelt(part) {
+	if !slices.Contains([]string{"settings", "labels", "signals", "schedules", "groups"}, part) || p.misspelt(part) {
 		return
 	}
 	var names []string

@@ -53,7 +53,8 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "spot_scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown",
-	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "spot_risk", "labels", "settings",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "spot_risk", "groups", "labels",
+	"settings",
 }
 
 // definition is a pool and where it was written.
@@ -101,6 +102,7 @@ func readPools(data *node, ps *problems) []definition {
 		}
 		all = append(all, p)
 	}
+	checkGroups(all, d.ps)
 	return all
 }
 
@@ -158,6 +160,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 		}
 	}
 	p.SpotRisk = o.spotRisk()
+	p.Groups = o.groups(p.SpotScaleSet != "")
 	o.checkForecasts(p.Signals, p.Rails.WarmUpSeconds)
 	p.Schedules = o.schedules()
 	return p, true

@@ -118,6 +118,7 @@ func (t terms) input(v *scale.View) (ast.Value, *steadyOf, error) {
 		ast.Item(keyFacts, factsTerm(v)),
 		ast.Item(keyMemory, memoryTerm(v)),
 		ast.Item(keySpot, spotTerm(v.Spot)),
+		ast.Item(keyGroups, groupsTerm(v.Groups)),
 		ast.Item(keySignals, t.signals(v.Signals)),
 		ast.Item(keySchedules, t.schedules(v.Schedules, v.Now)),
 		ast.Item(keySettings, ready.settings),

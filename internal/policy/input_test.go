@@ -84,6 +84,9 @@ func views(t testing.TB) map[string]*scale.View {
 		"Spot is quiet": web(func(v *scale.View) {
 			v.Spot = &scale.SpotView{QuietSeconds: scale.Never, ChangedSeconds: 60}
 		}),
+		"the pool is in a group": web(func(v *scale.View) {
+			v.Groups = map[string]scale.GroupView{"west": {Each: scale.Sum{VCPUs: 4, PerHourMicro: 192_000}, Others: 3, Silent: 1}}
+		}),
 		"numbers are large": web(func(v *scale.View) { v.Signals["cpu"] = signal(1<<32, 5) }),
 		"a schedule lives between two dates": web(func(v *scale.View) {
 			v.Schedules["office_hours"] = scale.ScheduleView{Active: true, Dated: true}

@@ -48,6 +48,17 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 				`pools/probe/data.json:7: data.pools.probe.pool.signals.d.forecast: needs a window of at least 4 buckets, and this one has 2`,
 			},
 		},
+		"groups that a definition cannot have": {
+			over: pool(`"limits": {"min": 1, "max": 2}, "groups": {` + "\n" +
+				`"west": {"priority": -1, "vcpu": 4},` + "\n" +
+				`"east": {"per_hour": "dear"}}`),
+			want: []string{
+				`pools/probe/data.json:4: data.pools.probe.pool.groups.west.priority: -1 is not a whole number from 0 to 1000`,
+				`pools/probe/data.json:4: data.pools.probe.pool.groups.west.vcpus: say what an instance takes: vcpus, per_hour or both`,
+				`pools/probe/data.json:4: data.pools.probe.pool.groups.west: unknown field "vcpu"; did you mean vcpus?`,
+				`pools/probe/data.json:5: data.pools.probe.pool.groups.east.per_hour: a price from 0 to 10000, not a string dear`,
+			},
+		},
 		"unknown fields deep down, and all at once": {
 			over: pool(`"limits": {"min": 1, "maximum": 2},` + "\n" + `"signals": {"cpu": {"metrics": "Percentage CPU", "window_seconds": "5m"}},` + "\n" +
 				`"schedules": {"x": {"days": "Mo-Fr", "from": "7:30", "to": "25:00", "zone": "Berlin"}}`),

@@ -48,6 +48,8 @@ type Pool struct {
 	Schedules []Schedule
 	// SpotRisk is what evictions the pool must bear; nil if its definition does not say.
 	SpotRisk *SpotRisk
+	// Groups are the groups of pools that this one shares vCPUs or money with, ordered by name.
+	Groups []Membership
 	// Labels name the owner and anything else that operators select by.
 	Labels map[string]string
 	// Settings are the policy's numbers, a JSON object handed to the policy as input.settings; never nil after loading.

@@ -173,6 +173,8 @@ type View struct {
 	// FactsUnread is set when a change was wanted and the fresh read that it needs could not be had.
 	FactsUnread bool `json:"facts_unread,omitempty"`
 
+	// Groups is what the other pools of each group take; one that could not be read is not there.
+	Groups map[string]GroupView `json:"groups,omitempty"`
 	// Spot is what is known of the interruptible machines, nil for a set without.
 	Spot *SpotView `json:"spot,omitempty"`
 
