@@ -37,6 +37,7 @@ func (w *world) begin() {
 	}
 	for _, p := range w.pools {
 		p.windows, p.entries, p.changes = make(map[string]*windowRow), make(map[string]*entryRow), make(map[string]*change)
+		p.told, p.known = make(map[string]bool), make(map[string]bool)
 		p.load(r)
 		w.sets[p.ScaleSet] = w.drawSet(r, p)
 	}
@@ -181,6 +182,7 @@ func (w *world) trouble() {
 				n = s.live
 			}
 			s.evict(n, r.IntN(3) == 0)
+			w.announce(r, p, n)
 		}
 		if r, hit := w.fault(faultOrder); hit {
 			w.order(r, p)

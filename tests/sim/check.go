@@ -25,6 +25,7 @@ func (w *world) checkCommit(t *task, p *pool, c *scale.Commit, reads map[string]
 		return
 	}
 	after := c.Control
+	w.checkEvictions(t, p, after)
 	if !after.EvaluatedAt.Equal(before.EvaluatedAt) && (c.Entry == nil || c.Entry.Key != after.LastEntry) {
 		w.broken(9, "%s evaluated %s at %v and left no entry", t.name, p.Name, after.EvaluatedAt)
 	}
@@ -47,6 +48,23 @@ func (w *world) checkCommit(t *task, p *pool, c *scale.Commit, reads map[string]
 	}
 	if in != nil && (was == nil || was.Owner != in.Owner) {
 		w.checkIntent(t, p, c, &before, reads)
+	}
+}
+
+// checkEvictions looks at what a pool remembers of evictions: each that was told, once, and no other (invariants 6, 7).
+func (w *world) checkEvictions(t *task, p *pool, c *scale.Control) {
+	seen, instances := make(map[string]bool), 0
+	for _, e := range c.Memory.Evictions {
+		instances += e.Instances
+		for _, name := range e.Machines {
+			if seen[name] || !p.told[name] {
+				w.broken(6, "%s remembers the eviction of %s of %s, which was told: %t, and is there twice: %t", t.name, name, p.Name, p.told[name], seen[name])
+			}
+			seen[name], p.known[name] = true, true
+		}
+	}
+	if instances > len(p.told) {
+		w.broken(6, "%s remembers %d evictions of %s, %d were told", t.name, instances, p.Name, len(p.told))
 	}
 }
 
@@ -333,10 +351,9 @@ func (w *world) checkReport(t *task) {
 	for i, p := range w.pools {
 		samples := 0
 		for _, e := range t.batch {
-			mine := false
+			mine := e.concerns(i)
 			for _, m := range e.points {
 				if m.pool == i {
-					mine = true
 					samples++
 				}
 			}
@@ -374,15 +391,15 @@ func (w *world) checkReport(t *task) {
 func (w *world) checkAll() {
 	for _, part := range w.parts {
 		for _, e := range part.events[:part.checkpoint] {
-			seen := make(map[int]bool)
-			for _, m := range e.points {
-				if seen[m.pool] {
-					continue
+			for i, p := range w.pools {
+				row := p.windows[part.source()]
+				if e.concerns(i) && (row == nil || !row.truth.accepted[e.sequence]) && !e.lost {
+					w.broken(7, "event %d of %s is lost to %s", e.sequence, part.source(), p.Name)
 				}
-				seen[m.pool] = true
-				row := w.pools[m.pool].windows[part.source()]
-				if (row == nil || !row.truth.accepted[e.sequence]) && !e.lost {
-					w.broken(7, "event %d of %s is lost to %s", e.sequence, part.source(), w.pools[m.pool].Name)
+			}
+			for _, t := range e.told {
+				if !e.lost && !w.pools[t.pool].known[t.machine] {
+					w.broken(7, "the eviction of %s, told by event %d of %s, is lost to %s", t.machine, e.sequence, part.source(), w.pools[t.pool].Name)
 				}
 			}
 			if e.broken && !e.kept && !e.lost {

@@ -19,10 +19,60 @@ type event struct {
 	enqueued time.Time
 	body     []byte
 	points   []measured
+	// told are the machines of a pool that the event tells to be evicted.
+	told []eviction
 	// broken is true when part of the body cannot be understood; kept when a dead letter of it is stored.
 	broken, kept bool
 	// lost is true when the host has gone on after its retries (facts: functions-host 4.1): no answer can veto that.
 	lost bool
+}
+
+// eviction is a machine of a pool.
+type eviction struct {
+	pool    int
+	machine string
+}
+
+// concerns reports whether an event says anything to a pool.
+func (e *event) concerns(pool int) bool {
+	for _, m := range e.points {
+		if m.pool == pool {
+			return true
+		}
+	}
+	for _, t := range e.told {
+		if t.pool == pool {
+			return true
+		}
+	}
+	return false
+}
+
+// announce tells of the eviction of machines, as Event Grid does: at least once, under another number each time (facts: events
+// 1.5, 1.7).
+func (w *world) announce(r *rand.Rand, p *pool, n int) {
+	var told []eviction
+	var names []string
+	for range min(n, 3) {
+		w.serial++
+		name := fmt.Sprintf("m%d", w.serial)
+		told, names = append(told, eviction{p.index(), name}), append(names, name)
+		p.told[name] = true
+	}
+	if len(told) == 0 {
+		return
+	}
+	body := fmt.Appendf(nil, `[{"id":"1","topic":"/t","eventType":"Microsoft.ResourceNotifications.MaintenanceResources.ScheduledEventEmitted",`+
+		`"eventTime":%q,"data":{"resourceInfo":{"id":%q,"properties":{"EventType":"Preempt","EventStatus":"Scheduled","EventId":"e","Resources":["%s"]}}}}]`,
+		w.now.Format(time.RFC3339Nano), p.ScaleSet, strings.Join(names, `","`))
+	for range 1 + r.IntN(2) {
+		number := r.IntN(len(w.parts))
+		w.after(span(r, time.Second, time.Minute), "eviction told", func() {
+			w.enqueue(nil, body, false, number)
+			part := w.parts[number]
+			part.events[len(part.events)-1].told = told
+		})
+	}
 }
 
 // partition is one partition of the hub, in order; its checkpoint, and who reads it.

@@ -56,12 +56,11 @@ func (r *reference) fold(p *pool, batch []*event, now time.Time) *reference {
 	var fresh []measured
 	var from []*event
 	for _, e := range batch {
-		mine := false
+		mine := e.concerns(p.index())
 		for _, m := range e.points {
 			if m.pool != p.index() {
 				continue
 			}
-			mine = true
 			if r.set && e.sequence <= r.mark || m.count == 0 || m.at.Sub(now) > 2*time.Minute {
 				continue
 			}

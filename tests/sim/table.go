@@ -26,6 +26,8 @@ type pool struct {
 	demand, queued int
 	// grown and shrunk are when changes of ours began that were applied in truth.
 	grown, shrunk time.Time
+	// told are the machines whose eviction was announced, known those of them that the control row has named.
+	told, known map[string]bool
 	// changes are the intents by their owner.
 	changes map[string]*change
 	// fence is until when Azure asked that the set be left alone, where that is stored; readFence the same for reads.
