@@ -108,7 +108,6 @@ type tape struct {
 	decisions   []Decision
 	places      map[string]int
 	last        string
-	sent        int
 }
 
 func newTape(keep bool) *tape {

@@ -23,9 +23,6 @@ func corridorDay() *trace.Series {
 // corridors are the rows of our own hedge in the production corridor, with its rails and Azure's scale sets, on the same
 // zones: one change at a time, no choice of zone, and a mix that steers only what is made next.
 func (s *setup) corridors() ([]row, error) {
-	if s.seeds == 0 {
-		return nil, nil
-	}
 	const group = "The hedged mix of our library in the production corridor, same service and zones"
 	hedged, err := own(s.ctx, "hedged")
 	if err != nil {
@@ -33,7 +30,7 @@ func (s *setup) corridors() ([]row, error) {
 	}
 	r, err := replay.ClosedLoop(s.ctx, replay.Options{
 		Policies: []replay.Policy{hedged}, Baselines: []string{"static_peak"}, Traces: []*trace.Series{corridorDay()}, World: s.corridorWorld(),
-		Seeds: s.seeds, First: s.seed, Workers: runtime.GOMAXPROCS(0), NoSeries: true,
+		Seeds: s.days, First: s.seed, Workers: runtime.GOMAXPROCS(0), NoSeries: true,
 	})
 	if err != nil {
 		return nil, err

@@ -40,8 +40,8 @@ type setup struct {
 	ctx    context.Context
 	starts int
 	seed   uint64
-	// seeds is how many days the production corridor is replayed for; 0 leaves it out.
-	seeds  int
+	// days is for how many days the production corridor is replayed; 0 leaves the rows of our own library out.
+	days   int
 	shared string
 	spot22 *trace.Spot
 	spot23 *trace.Spot
@@ -51,7 +51,7 @@ func main() {
 	var s setup
 	flag.IntVar(&s.starts, "starts", 200, "drawn starts of each run")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of what is drawn")
-	flag.IntVar(&s.seeds, "days", 60, "days that the production corridor is replayed for")
+	flag.IntVar(&s.days, "days", 60, "days that the production corridor is replayed for; 0 leaves our own policies out")
 	flag.StringVar(&s.shared, "traces", filepath.Join("..", "shared", "data", "traces"), "folder of the load traces that are too large for the project")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -92,11 +92,17 @@ func (s *setup) run(w io.Writer) error {
 		return err
 	}
 	rows := append(s.services(), s.deadlines()...)
-	own, err := s.corridors()
-	if err != nil {
-		return err
+	ours := []func() ([]row, error){s.libraryDeadlines, s.corridors}
+	if s.days == 0 {
+		ours = nil
 	}
-	rows = append(rows, own...)
+	for _, ours := range ours {
+		more, err := ours()
+		if err != nil {
+			return err
+		}
+		rows = append(rows, more...)
+	}
 	within := 0
 	group := ""
 	for i := range rows {

@@ -37,3 +37,18 @@ func TestARowOutsideItsBandFails(t *testing.T) {
 		t.Errorf("%g hours on demand with the trace upside down, %g with it", wrong.regular, right.regular)
 	}
 }
+
+func TestOurOwnPoliciesRunWithoutAFault(t *testing.T) {
+	s := setup{ctx: t.Context(), starts: 4, days: 1, seed: 3}
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	s.spot22.Zones, s.spot22.Rooms = s.spot22.Zones[:1], s.spot22.Rooms[:1]
+	rows, err := s.libraryDeadlines()
+	if err != nil || len(rows) != 4 || rows[3].ours != 0 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	if _, err := own(t.Context(), "hedged"); err != nil {
+		t.Error(err)
+	}
+}
