@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trimtab/internal/doctor"
+	"trimtab/internal/engine"
 	"trimtab/internal/hub"
 	"trimtab/internal/ledger"
 	"trimtab/internal/policy"
@@ -104,6 +105,7 @@ type examination struct {
 	credential azcore.TokenCredential
 	bundle     *policy.Bundle
 	pools      []scale.Pool
+	series     []doctor.Series
 	findings   []doctor.Finding
 }
 
@@ -219,6 +221,7 @@ func (x *examination) ledger(ctx context.Context) map[string]kept {
 		}
 		all[p.Name] = k
 	}
+	x.unrouted(ctx, l)
 	letters, err := l.DeadLetters(ctx, 100)
 	if err != nil {
 		x.found(subject, "dead_letters", doctor.Unknown, err.Error(), "run doctor again")
@@ -226,6 +229,25 @@ func (x *examination) ledger(ctx context.Context) map[string]kept {
 	}
 	x.add(doctor.Letters(subject, letters))
 	return all
+}
+
+// unrouted looks at what comes and no signal listens to.
+func (x *examination) unrouted(ctx context.Context, l reading) {
+	loader, can := l.(interface {
+		Load(ctx context.Context, pool string) (scale.Stored, error)
+	})
+	if !can {
+		return
+	}
+	census, err := engine.ReadCensus(ctx, loader)
+	if err != nil {
+		x.found("ledger", "unrouted", doctor.Unknown, err.Error(), "run doctor again")
+		return
+	}
+	for _, s := range census.Series {
+		x.series = append(x.series, doctor.Series{Resource: s.Resource, Metric: s.Metric, Samples: s.Samples})
+	}
+	x.add(doctor.Unrouted("ledger", x.series))
 }
 
 // table looks at the table service, and reports whether there are rows to be read.
@@ -300,18 +322,34 @@ func (x *examination) sets(ctx context.Context, stored map[string]kept) {
 	for i := range x.pools {
 		p := &x.pools[i]
 		k, read := stored[p.Name]
-		in := x.set(ctx, fleet, p, k.last, &skewed)
-		if in != nil {
-			x.around(ctx, fleet, p, in)
+		for _, m := range members(p) {
+			if in := x.set(ctx, fleet, &m, k.last, &skewed); in != nil {
+				x.around(ctx, fleet, &m.Pool, in)
+			}
 		}
 		if read {
-			x.add(doctor.Pool(p, &k.control, k.last, x.config.Clock.Now(), evaluatedWithin)...)
+			x.add(doctor.Offer(doctor.Pool(p, &k.control, k.last, x.config.Clock.Now(), evaluatedWithin), p, x.series)...)
 		}
 	}
 }
 
+// member is a pool as one of its scale sets: the only one, whose role is empty, or one of a pair.
+type member struct {
+	scale.Pool
+	role scale.Role
+}
+
+func members(p *scale.Pool) []member {
+	if p.SpotScaleSet == "" {
+		return []member{{Pool: *p}}
+	}
+	regular, spot := member{*p, scale.RoleRegular}, member{*p, scale.RoleSpot}
+	spot.Name, spot.ScaleSet = p.Name+scale.SpotSuffix, p.SpotScaleSet
+	return []member{regular, spot}
+}
+
 // set looks at one scale set's model; nil where it could not be read. The first answer's clock is compared with ours.
-func (x *examination) set(ctx context.Context, fleet *vmss.Fleet, p *scale.Pool, last *scale.Entry, skewed *bool) *scale.Inspection {
+func (x *examination) set(ctx context.Context, fleet *vmss.Fleet, p *member, last *scale.Entry, skewed *bool) *scale.Inspection {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	in, err := fleet.Inspect(ctx, p.ScaleSet)
@@ -323,7 +361,13 @@ func (x *examination) set(ctx context.Context, fleet *vmss.Fleet, p *scale.Pool,
 		x.add(doctor.Unread(p.Name, "scale_set", fleetError(err)))
 		return nil
 	}
-	x.add(doctor.Set(p, &in, x.wantsMix(ctx, p, &in, last))...)
+	if p.role != "" {
+		// The split of a pair is Trimtab's own: neither set has a mix.
+		x.add(doctor.Set(&p.Pool, &in, false)...)
+		x.add(doctor.Member(p.Name, p.role, &in)...)
+		return &in
+	}
+	x.add(doctor.Set(&p.Pool, &in, x.wantsMix(ctx, &p.Pool, &in, last))...)
 	return &in
 }
 

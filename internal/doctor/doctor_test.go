@@ -252,3 +252,39 @@ func TestAReportCountsAndKeepsItsOrder(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestWhatNobodyListensToIsOffered(t *testing.T) {
+	series := []doctor.Series{{Resource: "/r", Metric: "cpu percent", Samples: 9}, {Resource: "/other", Metric: "Percentage CPU", Samples: 3}, {Resource: "/x", Metric: "y", Samples: 1}}
+	f := doctor.Unrouted("ledger", series)
+	if f.Level != doctor.OK || !strings.Contains(f.Says, "3 series") || !strings.Contains(f.Do, `"metric": "cpu percent"`) {
+		t.Errorf("got %+v", f)
+	}
+	if f := doctor.Unrouted("ledger", nil); f.Level != doctor.OK || f.Do != "" {
+		t.Errorf("none: got %+v", f)
+	}
+	never := &scale.Entry{At: now, View: scale.View{Signals: map[string]scale.SignalView{"cpu": {State: scale.SignalMissing}}}}
+	found := doctor.Offer(doctor.Pool(pool(), &scale.Control{EvaluatedAt: now}, never, now, time.Minute), pool(), series)
+	last := found[len(found)-1]
+	if !strings.Contains(last.Do, `"cpu percent" of /r`) || !strings.Contains(last.Do, `"Percentage CPU" of /other`) || strings.Contains(last.Do, "/x") {
+		t.Errorf("got %+v, want the two that are near", last)
+	}
+}
+
+func TestAPairHasOneSetOfEachPriority(t *testing.T) {
+	spot, regular := healthy(), healthy()
+	regular.Facts.Spot, regular.Priority = false, "Regular"
+	for name, c := range map[string]struct {
+		role scale.Role
+		in   *scale.Inspection
+		want []string
+	}{
+		"the regular set":              {scale.RoleRegular, regular, nil},
+		"the Spot set":                 {scale.RoleSpot, spot, nil},
+		"a Spot set where regular was": {scale.RoleRegular, spot, []string{"problem pair"}},
+		"a regular set where Spot was": {scale.RoleSpot, regular, []string{"problem pair"}},
+	} {
+		if diff := cmp.Diff(c.want, checks(doctor.Member("web", c.role, c.in))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"trimtab/internal/doctor"
 	"trimtab/tests/armemu/arm"
 	"trimtab/tests/broker"
+	"trimtab/tests/fakehost"
 )
 
 // patient is the built program's doctor beside a broker, an emulator on the wall's clock and a table.
@@ -265,5 +266,38 @@ func TestDoctorOnAnAppThatRuns(t *testing.T) {
 	// The app's clock is not the wall's, so its last evaluation is long ago or to come; its signals are known.
 	if len(levels(report, "web", "evaluated")) != 1 || len(levels(report, "web", "signal cpu")) != 1 {
 		t.Errorf("got %+v", report.Findings)
+	}
+}
+
+func TestDoctorLooksAtBothSetsOfAPairAndAtWhatNobodyListensTo(t *testing.T) {
+	r := newRig(t)
+	h := r.host()
+	unheard := fmt.Sprintf(`{"trimtab":1,"resource":%q,"metric":"Queue Length","time":%q,"value":1}`, shop+"web", r.now().Format(time.RFC3339))
+	r.sequence[0]++
+	events := append(r.minutes("web", 0, 2, 40), fakehost.Event{Body: []byte(unheard), Sequence: r.sequence[0] + 10, EnqueuedAt: r.now()})
+	r.deliver(h, 0, events)
+	if _, err := h.Tick(t.Context(), "sweep", false); err != nil {
+		t.Fatal(err)
+	}
+
+	p := newPatient(t)
+	p.env = append(p.env, "TRIMTAB_TABLE_NAME="+r.table)
+	if err := p.arm.Turn(arm.SetConfig{ID: shop + "batch-spot", Orchestration: arm.Uniform, Capacity: 2, Overprovision: new(bool)}); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, filepath.Join(p.policies, "pools", "batch", "data.json"), `"orchestration": "uniform",`,
+		`"orchestration": "uniform", "spot_scale_set": "`+shop+`batch-spot",`)
+	report := p.report(3)
+	p.want(report, "batch", "scale_set", doctor.OK)
+	p.want(report, "batch.spot", "scale_set", doctor.OK)
+	p.want(report, "batch.spot", "pair", doctor.Problem)
+	if got := levels(report, "batch", "pair"); len(got) > 0 {
+		t.Errorf("the regular set is well, got %v", got)
+	}
+	p.want(report, "ledger", "unrouted", doctor.OK)
+	for _, f := range report.Findings {
+		if f.Check == "unrouted" && !strings.Contains(f.Do, `"queue length"`) {
+			t.Errorf("got %+v, want the series that nobody listens to", f)
+		}
 	}
 }
