@@ -76,6 +76,7 @@ func changeOf(in *scale.Intent) scale.Change {
 		return scale.Change{Delete: in.Victims}
 	}
 	c := scale.Change{ETag: in.BaselineETag}
+	c.Shrink = in.To.Instances < in.From.Instances
 	if in.To.Instances != in.From.Instances {
 		n := in.Capacity()
 		c.Capacity = &n

@@ -162,6 +162,9 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 		out.Class, out.Code, out.Message = failure.Class, failure.Code, failure.Message
 		if b, ok := backOff(in.Direction, failure, now, c.Facts.Spot); ok {
 			b.Refused = result == scale.Refused
+			if scale.OfSize(b.Class) {
+				b.Size = c.Facts.Size
+			}
 			c.Memory.BackOffs = append(inForce(c.Memory.BackOffs, now), b)
 			if c.Facts.Spot && scale.SpotShort(b.Class) {
 				c.Memory.SpotShort = &scale.Shortage{At: now, Until: b.Until, Class: b.Class, Code: b.Code}

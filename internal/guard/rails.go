@@ -221,7 +221,7 @@ func forbids(v *scale.View, direction scale.Direction, number int, standsIn bool
 		spotOnly := scale.SpotShort(b.Class)
 		mix := v.Facts.Mix
 		switch {
-		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction:
+		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction, b.Size != "" && b.Size != v.Facts.Size:
 		case spotOnly && mix != nil && standsIn:
 		case spotOnly && mix != nil && (!b.Refused || number-mix.Regular(number) <= v.Facts.Capacity-mix.Regular(v.Facts.Capacity)):
 		case !found || b.Until.After(longest.Until):

@@ -10,6 +10,8 @@ type Change struct {
 	// Capacity and Mix are nil when they are left alone.
 	Capacity *int
 	Mix      *Mix
+	// Shrink says that the change makes the set smaller: it leaves the last calls of the subscription to growth.
+	Shrink bool
 	// ETag makes the write conditional; a change without one is refused before it is sent.
 	ETag string
 }

@@ -49,5 +49,14 @@ func SpotShort(c Class) bool {
 	return c == ClassNoSpot || c == ClassQuotaSpot || c == ClassSpotPrice || c == ClassConstrained
 }
 
+// OfSize reports whether a failure is about the size of the machines: another size may be had (facts: VMSS 3.3).
+func OfSize(c Class) bool {
+	switch c {
+	case ClassQuota, ClassNoCapacity, ClassNoCapacityZone, ClassConstrained, ClassNoSpot, ClassSpotPrice:
+		return true
+	}
+	return false
+}
+
 // Pending is how many machines are still coming up.
 func (l *Live) Pending() int { return l.PendingRegular + l.PendingSpot }

@@ -231,6 +231,9 @@ type BackOff struct {
 	Direction Direction `json:"direction,omitempty"`
 	Until     time.Time `json:"until"`
 	Code      string    `json:"code,omitempty"`
+	// Size is the size that could not be had: it forbids nothing to a set that has been given another. Empty for failures
+	// that have nothing to do with it.
+	Size string `json:"size,omitempty"`
 	// Refused is true when the whole request was refused and nothing of it came about.
 	Refused bool `json:"refused,omitempty"`
 }

@@ -98,6 +98,15 @@ func newBudget(rates Budgets, now func() time.Time) *budget {
 // take spends one call of the class on set and subscription together, or on neither: then wait is how long until it
 // would go, and reason the code that says why.
 func (b *budget) take(subscription, set string, c callClass) (wait time.Duration, reason string) {
+	return b.takeBeyond(subscription, set, c, 0)
+}
+
+// shrinkLeaves is the share of a subscription's writes that a shrink leaves to growth: capacity that is missing hurts
+// users, and what there is too much of costs a minute more.
+const shrinkLeaves = 0.1
+
+// takeBeyond is take for a call that leaves a share of the subscription's bucket to others.
+func (b *budget) takeBeyond(subscription, set string, c callClass, share float64) (wait time.Duration, reason string) {
 	now := b.now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,10 +116,10 @@ func (b *budget) take(subscription, set string, c callClass) (wait time.Duration
 			wait, reason = d, codeRetryAfter
 		}
 	}
-	if d := own.missing(); d > wait {
+	if d := own.missing(0); d > wait {
 		wait, reason = d, codeSetBudget
 	}
-	if d := shared.missing(); d > wait {
+	if d := shared.missing(share * shared.most); d > wait {
 		wait, reason = d, codeSubscriptionBudget
 	}
 	if wait == 0 {
@@ -182,11 +191,11 @@ func (b *budget) bucket(now time.Time, key bucketKey) *bucket {
 	return k
 }
 
-// missing is how long until the bucket holds a whole call.
-func (k *bucket) missing() time.Duration {
+// missing is how long until the bucket holds a whole call beyond what it keeps.
+func (k *bucket) missing(keeps float64) time.Duration {
 	// What refilling in floating point leaves out must not become one more wait.
-	if k.rate < 0 || k.tokens >= 1-1e-9 {
+	if k.rate < 0 || k.tokens >= 1+keeps-1e-9 {
 		return 0
 	}
-	return time.Duration(math.Ceil((1 - k.tokens) / k.rate * float64(time.Minute)))
+	return time.Duration(math.Ceil((1 + keeps - k.tokens) / k.rate * float64(time.Minute)))
 }

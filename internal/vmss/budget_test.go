@@ -171,3 +171,20 @@ func TestAClockSetBackDeniesNothingForever(t *testing.T) {
 		t.Errorf("a minute later: %v", err)
 	}
 }
+
+func TestAShrinkLeavesTheLastWritesToGrowth(t *testing.T) {
+	emu := platform(t)
+	f, _ := budgeted(t, emu, vmss.Budgets{SetWrites: -1, SubscriptionWrites: 20})
+	shrink := func() error {
+		_, err := f.Change(t.Context(), web, scale.Change{Capacity: ptr(5), ETag: `"none"`, Shrink: true})
+		return err
+	}
+	for range 18 {
+		wantClass(t, shrink(), "change", scale.ClassPrecondition, 412, "PreconditionFailed")
+	}
+	unsent(t, emu, "change", "SubscriptionBudget", shrink)
+	for range 2 {
+		wantClass(t, change(t.Context(), f, web), "change", scale.ClassPrecondition, 412, "PreconditionFailed")
+	}
+	unsent(t, emu, "change", "SubscriptionBudget", func() error { return change(t.Context(), f, web) })
+}

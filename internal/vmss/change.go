@@ -28,7 +28,11 @@ func (f *Fleet) Change(ctx context.Context, scaleSet string, change scale.Change
 	if err != nil {
 		return scale.Accepted{}, &scale.FleetError{Op: opChange, Class: scale.ClassInvalid, Code: "RefusedUnsent", Message: err.Error(), Err: err}
 	}
-	if fe := f.spend(opChange, t, classWrite); fe != nil {
+	share := 0.0
+	if change.Shrink {
+		share = shrinkLeaves
+	}
+	if fe := f.spendBeyond(opChange, t, classWrite, share); fe != nil {
 		return scale.Accepted{}, fe
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)
@@ -55,7 +59,7 @@ func (f *Fleet) deleteMachines(ctx context.Context, t target, change scale.Chang
 		err := errors.New("a deletion by name stands alone, and is of at most 1000 machines")
 		return scale.Accepted{}, &scale.FleetError{Op: opChange, Class: scale.ClassInvalid, Code: "RefusedUnsent", Message: err.Error(), Err: err}
 	}
-	if fe := f.spend(opChange, t, classWrite); fe != nil {
+	if fe := f.spendBeyond(opChange, t, classWrite, shrinkLeaves); fe != nil {
 		return scale.Accepted{}, fe
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)

@@ -210,7 +210,12 @@ func (f *Fleet) fail(op string, t target, c callClass, err error) *scale.FleetEr
 
 // spend takes one call from the budget, or answers why it may not be sent.
 func (f *Fleet) spend(op string, t target, c callClass) *scale.FleetError {
-	wait, reason := f.budget.take(t.subscription, t.key, c)
+	return f.spendBeyond(op, t, c, 0)
+}
+
+// spendBeyond is spend for a call that leaves a share of the subscription's bucket to others.
+func (f *Fleet) spendBeyond(op string, t target, c callClass, share float64) *scale.FleetError {
+	wait, reason := f.budget.takeBeyond(t.subscription, t.key, c, share)
 	if wait == 0 {
 		return nil
 	}
