@@ -35,7 +35,11 @@ type App struct {
 	MaxEventBatchSize     int
 	// CheckpointEvery is batchCheckpointFrequency: the number of batches between two checkpoints.
 	CheckpointEvery int
-	Functions       map[string]*Function
+	// InitialOffset is where a partition without a checkpoint begins: fromStart, fromEnd or fromEnqueuedTime, then with
+	// InitialAt.
+	InitialOffset string
+	InitialAt     time.Time
+	Functions     map[string]*Function
 }
 
 // Function is one function of an app.
@@ -240,6 +244,8 @@ func (a *App) hubs(tree map[string]any, e eventHubs, refuse func(string, ...any)
 	if e.MinEventBatchSize != nil && *e.MinEventBatchSize > 1 && *e.MinEventBatchSize >= a.MaxEventBatchSize {
 		refuse("extensions.eventHubs: minEventBatchSize is not below maxEventBatchSize")
 	}
+	a.InitialOffset = e.InitialOffsetOptions.Type
+	a.InitialAt, _ = time.Parse(time.RFC3339, e.InitialOffsetOptions.EnqueuedTimeUtc)
 	switch strings.ToLower(e.InitialOffsetOptions.Type) {
 	case "", "fromstart", "fromend":
 	case "fromenqueuedtime":
