@@ -123,6 +123,7 @@ func TestTheImportedPolicyDecidesAsAzureDocuments(t *testing.T) {
 		"several_rules": {map[string]int64{
 			"Percentage CPU": 110, "Available Memory Bytes": 9_000_000_000, "Disk Read Operations/Sec": 500,
 		}, spring},
+		"predictive":    {map[string]int64{"Percentage CPU": 90}, spring},
 		"queue_divided": {map[string]int64{"ActiveMessageCount": 4000}, spring},
 		"sums":          {map[string]int64{"Percentage CPU": 105, "Network In Total": 150}, spring},
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,10 +76,13 @@ type pool struct {
 	forecast  *forecast
 }
 
-// forecast is a setting's predictive policy.
+// forecast is a setting's predictive policy, as a forecast of the processor's load.
 type forecast struct {
-	mode string
+	// only is true where the forecast is to be recorded and to ask for nothing.
+	only bool
 	lead time.Duration
+	// signal is the one that the rule out measures, threshold what it calls for growth beyond.
+	signal, threshold string
 }
 
 type namedSchedule struct {
@@ -282,15 +286,47 @@ func (p *pool) predictive(predictive part) {
 		p.note(Lost, path+".scaleMode", "%q is neither Disabled, ForecastOnly nor Enabled", predictive.text("scaleMode"))
 		return
 	}
-	f := &forecast{mode: mode}
+	f := &forecast{only: mode == "forecastonly", lead: leastLead}
 	if text := predictive.text("scaleLookAheadTime"); text != "" {
-		var err error
-		if f.lead, err = duration(text); err != nil {
-			p.note(Changed, path+".scaleLookAheadTime", "%v: none is taken", err)
+		lead, err := duration(text)
+		if err != nil {
+			p.note(Changed, path+".scaleLookAheadTime", "%v: %s is taken", err, short(f.lead))
+		} else if f.lead = min(max(lead, leastLead), mostLead); f.lead != lead {
+			p.note(Changed, path+".scaleLookAheadTime", "%s is not from %s, which an instance takes until it serves, to %s: %s is taken",
+				short(lead), short(leastLead), short(mostLead), short(f.lead))
 		}
 	}
+	if !p.foreseen(f) {
+		p.note(Lost, path, "no rule out measures the average of Percentage CPU, which is all that Azure forecasts")
+		return
+	}
 	p.forecast = f
-	p.note(Lost, path, "the forecast (%s, %s ahead) is not in the policy: Azure forecasts the processor's load by a model of its own", predictive.text("scaleMode"), short(f.lead))
+	p.note(Changed, path, "Azure forecasts the processor's load by a model of its own; the pool looks %s ahead by the season of a day with a margin, asks for as many instances as stay below %s, and begins after seven days of history",
+		short(f.lead), f.threshold)
+}
+
+// The bounds of a forecast's lead: the warm-up that a definition has unless it gives one, and what a signal may look ahead.
+const (
+	leastLead = 3 * time.Minute
+	mostLead  = 4 * time.Hour
+)
+
+// foreseen finds the rule out whose load is forecast: the one on the processor with the lowest threshold.
+func (p *pool) foreseen(f *forecast) bool {
+	lowest := 0.0
+	for _, i := range p.used() {
+		for _, r := range p.profiles[i].out {
+			level, err := strconv.ParseFloat(r.threshold, 64)
+			if !strings.EqualFold(r.signal.metric, "Percentage CPU") || r.signal.aggregation != "average" || !r.spread ||
+				r.compare != "over" && r.compare != "at_least" || err != nil || level <= 0 {
+				continue
+			}
+			if f.signal == "" || level < lowest {
+				lowest, f.signal, f.threshold = level, r.signal.name, r.threshold
+			}
+		}
+	}
+	return f.signal != ""
 }
 
 // cooldowns notes how cooldowns differ. Azure has one timer for both directions, set by the rule that fired last.

@@ -127,7 +127,7 @@ func TestWhatIsNotKeptIsReportedWithItsPlace(t *testing.T) {
 		"several_rules": {
 			"lost notifications[0]", "told profiles[0].rules[1].scaleAction", "told profiles[0].rules[3].scaleAction",
 		},
-		"predictive": {"lost predictiveAutoscalePolicy"},
+		"predictive": {"changed predictiveAutoscalePolicy"},
 		"queue_divided": {
 			"told profiles[0].rules[0].metricTrigger.metricResourceUri", "told profiles[0].rules[1].metricTrigger.metricResourceUri",
 		},
@@ -241,6 +241,21 @@ func TestADefinitionHasWhatTheSettingSays(t *testing.T) {
 				t.Errorf("signals (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+func TestAForecastIsAReasonOfItsOwn(t *testing.T) {
+	p := imported(t, "predictive")[0]
+	if !strings.Contains(p.Policy, `want contains scale.forecast("percentage_cpu", {"target": 50})`) || !strings.Contains(p.Definition, `"lead_seconds": 840`) {
+		t.Errorf("got\n%s\n%s", p.Policy, p.Definition)
+	}
+	only, err := autoscale.Import([]byte(one(`"enabled": true`, `"predictiveAutoscalePolicy": {"scaleMode": "ForecastOnly", "scaleLookAheadTime": "PT5M"}`)), autoscale.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, only...)
+	if !strings.Contains(only[0].Policy, `{"target": 70, "only": "record"}`) || !strings.Contains(only[0].Definition, `"lead_seconds": 300`) {
+		t.Errorf("got\n%s\n%s", only[0].Policy, only[0].Definition)
 	}
 }
 

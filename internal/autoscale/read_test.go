@@ -60,7 +60,7 @@ func TestWhatIsOddIsReported(t *testing.T) {
 		"a zone that is none":             {one(`"rules": [`, `"recurrence": {"frequency": "Week", "schedule": {"timeZone": "Atlantis Time", "days": ["Monday"], "hours": [6], "minutes": [0]}}, "rules": [`), "changed", "profiles[0].recurrence.schedule.timeZone", "UTC is taken"},
 		"a date that is none":             {one(`"rules": [`, `"fixedDate": {"start": "soon", "end": "2026-05-05T00:00:00"}, "rules": [`), "lost", "profiles[0].fixedDate.start", `"soon"`},
 		"a date that ends first":          {one(`"rules": [`, `"fixedDate": {"start": "2026-05-06T00:00:00", "end": "2026-05-05T00:00:00"}, "rules": [`), "lost", "profiles[0].fixedDate", "before it begins"},
-		"a forecast":                      {one(`"enabled": true`, `"predictiveAutoscalePolicy": {"scaleMode": "ForecastOnly"}`), "lost", "predictiveAutoscalePolicy", "forecast"},
+		"a forecast":                      {one(`"enabled": true`, `"predictiveAutoscalePolicy": {"scaleMode": "ForecastOnly"}`), "changed", "predictiveAutoscalePolicy", "forecast"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pools, err := autoscale.Import([]byte(c.text), autoscale.Options{})

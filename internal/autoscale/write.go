@@ -50,6 +50,12 @@ type definition struct {
 	Window      int               `json:"window_seconds"`
 	Bucket      int               `json:"bucket_seconds"`
 	StaleAfter  int               `json:"stale_after_seconds,omitempty"`
+	Forecast    *outlook          `json:"forecast,omitempty"`
+}
+
+type outlook struct {
+	Lead   int    `json:"lead_seconds"`
+	Season string `json:"season"`
 }
 
 // staleAfter is the least age at which a signal of platform exports is stale (facts: events 4), the definitions' default.
@@ -88,6 +94,9 @@ func (p *pool) definition() (string, error) {
 			}
 			if late := 2*r.signal.bucket + staleAfter; r.signal.bucket > 5*time.Minute {
 				s.StaleAfter = int(min(late, maxWindow) / time.Second)
+			}
+			if p.forecast != nil && p.forecast.signal == r.signal.name {
+				s.Forecast = &outlook{Lead: int(p.forecast.lead / time.Second), Season: "day"}
 			}
 			o.Signals[r.signal.name] = s
 		}
@@ -131,6 +140,9 @@ func (p *pool) policy() string {
 	w("package pools.%s", p.name)
 	w("")
 	w("import data.lib.rules")
+	if p.forecast != nil {
+		w("import data.lib.scale")
+	}
 	if len(used) > 1 || p.otherwise < 0 && len(used) > 0 {
 		w("import data.lib.schedule")
 	}
@@ -138,16 +150,30 @@ func (p *pool) policy() string {
 	w("# METADATA")
 	w("# title: Reasons")
 	w("# description: One for each rule of the profile in force, and its minimum.")
+	if p.forecast != nil {
+		w("# scope: document")
+	}
 	w("want contains reason if some reason in rules.reasons(_profile)")
 	w("")
+	if f := p.forecast; f != nil {
+		only := ""
+		if f.only {
+			only = `, "only": "record"`
+		}
+		w("# The load that is expected may raise the count; it never lowers it.")
+		w(`want contains scale.forecast(%s, {"target": %s%s})`, quoted(f.signal), f.threshold, only)
+		w("")
+	}
 	w("# METADATA")
 	w("# title: Ceilings")
 	w("# description: The maximum of the profile in force.")
 	w("cap contains rules.ceiling(_profile)")
 	w("")
 	p.choice(&b, used)
-	for _, i := range used {
-		w("")
+	for n, i := range used {
+		if n > 0 || len(used) > 1 || p.otherwise < 0 {
+			w("")
+		}
 		p.profileRule(&b, i)
 	}
 	if p.otherwise < 0 {
@@ -169,6 +195,9 @@ func (p *pool) choice(b *strings.Builder, used []int) {
 		if i != p.otherwise {
 			timed = append(timed, i)
 		}
+	}
+	if len(timed) == 0 && p.otherwise >= 0 {
+		return // the one profile is written in its place
 	}
 	if len(timed) == 0 {
 		fmt.Fprintf(b, "_profile := %s\n", last)
@@ -197,6 +226,9 @@ func (p *pool) choice(b *strings.Builder, used []int) {
 
 // ruleName is the name of the rule that holds a profile.
 func (p *pool) ruleName(i int) string {
+	if len(p.used()) == 1 && p.otherwise == i {
+		return "_profile"
+	}
 	base := "_" + slug(p.profiles[i].name, "profile")
 	for _, taken := range p.used() {
 		if taken != i && "_"+slug(p.profiles[taken].name, "profile") == base || base == "_profile" || base == "_otherwise" {

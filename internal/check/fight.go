@@ -25,7 +25,7 @@ func (a *asking) during() string {
 }
 
 // most is the largest value that is asked about.
-const most = scale.Milli(1) << 40
+const most = scale.Milli(1) << 50
 
 func highest(s scale.Signal) scale.Milli {
 	if strings.EqualFold(s.Unit, "percent") {

@@ -148,7 +148,7 @@ func Later(v *scale.View, d *scale.Decision, at time.Time) *scale.View {
 	w.Schedules = make(map[string]scale.ScheduleView, len(v.Schedules))
 	for name, s := range v.Schedules {
 		if !s.NextAt.IsZero() && !at.Before(s.NextAt) {
-			s = scale.ScheduleView{Active: !s.Active}
+			s = scale.ScheduleView{Active: !s.Active, Dated: s.Dated}
 		}
 		w.Schedules[name] = s
 	}

@@ -7,6 +7,7 @@ package whatif
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"trimtab/internal/guard"
@@ -56,7 +57,8 @@ func View(p *scale.Pool, instances int, now time.Time) *scale.View {
 	v.Memory.Intended = &scale.Capacity{Instances: instances}
 	for _, s := range p.Signals {
 		v.Signals[s.Name] = scale.SignalView{
-			State: scale.SignalMissing, Unit: s.Unit, Expected: int(s.Window / max(s.Bucket, time.Second)),
+			State: scale.SignalMissing, Unit: s.Unit, Expected: int(s.Window / max(s.Bucket, time.Second)), Wants: s.Wants(),
+			Recent: repeated(0, s.Recent),
 		}
 	}
 	for _, s := range p.Schedules {
@@ -67,9 +69,17 @@ func View(p *scale.Pool, instances int, now time.Time) *scale.View {
 		if !next.IsZero() {
 			next = next.UTC()
 		}
-		v.Schedules[s.Name] = scale.ScheduleView{Active: active, NextAt: next}
+		v.Schedules[s.Name] = scale.ScheduleView{Active: active, NextAt: next, Dated: s.Dated()}
 	}
 	return v
+}
+
+// repeated is so many of one value, nil for none.
+func repeated(value scale.Milli, n int) []scale.Milli {
+	if n == 0 {
+		return nil
+	}
+	return slices.Repeat([]scale.Milli{value}, n)
 }
 
 // Settled is a copy of a view in which the pool has wanted nothing for as long as the stabilisation looks back, so that
@@ -88,7 +98,9 @@ func Settled(v *scale.View) *scale.View {
 func WithValue(s scale.SignalView, value scale.Milli, instances int) scale.SignalView {
 	was := s.Value
 	if s.State == scale.SignalMissing || s.State == "" {
-		s = scale.SignalView{State: scale.SignalFresh, Unit: s.Unit, Buckets: s.Expected, Expected: s.Expected}
+		s = scale.SignalView{
+			State: scale.SignalFresh, Unit: s.Unit, Buckets: s.Expected, Expected: s.Expected, Wants: s.Wants, Recent: s.Recent,
+		}
 		s.Has = scale.HasAverage | scale.HasMinimum | scale.HasMaximum
 		s.HasDemand = true
 	}
@@ -98,6 +110,7 @@ func WithValue(s scale.SignalView, value scale.Milli, instances int) scale.Signa
 			*m = value
 		}
 		s.Demand = value * scale.Milli(instances)
+		s.Recent = repeated(value, len(s.Recent))
 		return s
 	}
 	moved := func(m scale.Milli) scale.Milli { return scale.Milli(float64(m) / float64(was) * float64(value)) }
