@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"trimtab/internal/check"
+	"trimtab/policies"
 )
 
 // checkCommand is one command for CI and for the desk.
@@ -85,8 +86,13 @@ func withRegal(ctx context.Context, r *check.Report, wanted, folder string) erro
 		r.Add(check.Part{Name: "regal", State: check.NotRun, Detail: why}, nil)
 		return nil
 	}
+	own, done, err := regalRules(folder)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var out, complaints bytes.Buffer
-	cmd := exec.CommandContext(ctx, command[0], append(command[1:], "lint", "--format", "json", folder)...)
+	cmd := exec.CommandContext(ctx, command[0], slices.Concat(command[1:], []string{"lint", "--format", "json"}, own, []string{folder})...)
 	cmd.Stdout, cmd.Stderr = &out, &complaints
 	// It ends with another code than 0 where it found something; what it printed says which.
 	failed := cmd.Run()
@@ -130,6 +136,38 @@ func withRegal(ctx context.Context, r *check.Report, wanted, folder string) erro
 	}
 	r.Add(part, findings)
 	return nil
+}
+
+// regalRules are the arguments that make Regal lint by our rules where the folder, or one above it, has none of its own.
+func regalRules(folder string) (arguments []string, done func(), err error) {
+	done = func() {}
+	at, err := filepath.Abs(folder)
+	if err != nil {
+		return nil, done, err
+	}
+	for {
+		for _, name := range []string{".regal.yaml", filepath.Join(".regal", "config.yaml")} {
+			if _, err := os.Stat(filepath.Join(at, name)); err == nil {
+				return nil, done, nil
+			}
+		}
+		above := filepath.Dir(at)
+		if above == at {
+			break
+		}
+		at = above
+	}
+	text, err := policies.FS.ReadFile(".regal.yaml")
+	if err != nil {
+		return nil, done, err
+	}
+	file, err := os.CreateTemp("", "trimtab-regal-*.yaml")
+	if err != nil {
+		return nil, done, err
+	}
+	done = func() { _ = os.Remove(file.Name()) }
+	_, err = file.Write(text)
+	return []string{"--config-file", file.Name()}, done, errors.Join(err, file.Close())
 }
 
 // regalCommand is how Regal is run here, or why it is not.

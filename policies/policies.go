@@ -7,7 +7,8 @@ package policies
 import "embed"
 
 // FS is the tree: lib (the library), main (the entry point), pools (one folder for each pool: its policy and its
-// definition) and schemas (the documents in and out).
+// definition) and schemas (the documents in and out), and the rules that
+// Regal lints all of it by.
 //
-//go:embed lib main pools schemas
+//go:embed lib main pools schemas .regal.yaml
 var FS embed.FS
