@@ -67,6 +67,9 @@ type visit struct {
 	cause string
 	// note is what else the entry is to say.
 	note string
+	// trial is what is to be remembered of the pool's candidate, nil without one; sentBack says why it was sent back now.
+	trial    *scale.Trial
+	sentBack string
 }
 
 // visit takes a pool's turn. Within this process one visit at a time works on a pool; other processes are told apart by
@@ -265,9 +268,7 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 
 // evaluate makes the view, asks policy and rails, and writes the entry.
 func (e *Engine) evaluate(ctx context.Context, v *visit) *scale.Entry {
-	view := e.view(v)
-	proposal := e.Policy.Propose(ctx, view)
-	decision := guard.Decide(view, &proposal)
+	view, proposal, decision, beside := e.decide(ctx, v)
 	trigger := v.trigger
 	trigger.Folded = v.counts.Folded
 	if v.cause != "" {
@@ -275,7 +276,8 @@ func (e *Engine) evaluate(ctx context.Context, v *visit) *scale.Entry {
 	}
 	return &scale.Entry{
 		Version: scale.EntryVersion, Key: entryKey(v.pool.Name, v.now, trigger), Pool: v.pool.Name, At: v.now,
-		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision, Note: v.note,
+		Trigger: trigger, View: *view, Proposal: proposal, Decision: decision, Beside: beside,
+		Note: noted(v.note, v.sentBack),
 	}
 }
 
@@ -307,6 +309,7 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 	m := &c.Memory
 	d := &entry.Decision
 	m.Recommendations, m.Capacities = d.Recommendations, d.Capacities
+	m.Trial = v.trial
 	m.BackOffs = inForce(m.BackOffs, v.now)
 	c.EvaluatedAt, c.LastEntry, c.Revision, c.Attempt = v.now, entry.Key, entry.Proposal.Revision, out.Attempt
 	c.NextEdgeAt = time.Time{}
@@ -366,7 +369,7 @@ func reportOf(v *visit, entry *scale.Entry) PoolReport {
 	if n := len(d.Adjustments); n > 0 && d.Action == scale.Hold {
 		r.Until = d.Adjustments[n-1].Until
 	}
-	r.Note = v.note
+	r.Note = entry.Note
 	if v.contended {
 		r.Note = "another process decides"
 	}

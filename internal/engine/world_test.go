@@ -34,6 +34,8 @@ type world struct {
 	strike func(point string) error
 	calls  map[string]int
 	writer int
+	// policy is asked in the place of tracker, if there is one.
+	policy engine.Policy
 	// self is what the engine's own writes are known by.
 	self []string
 	// sequence is the last sequence number that hour has used.
@@ -117,8 +119,12 @@ func (w *world) clock() time.Time {
 func (w *world) engine() *engine.Engine {
 	w.t.Helper()
 	w.writer++
+	var policy engine.Policy = tracker{}
+	if w.policy != nil {
+		policy = w.policy
+	}
 	e, err := engine.New(engine.Options{
-		Pools: w.pools, Policy: tracker{}, Fleet: fleet{w}, Ledger: memory{w}, Now: w.clock,
+		Pools: w.pools, Policy: policy, Fleet: fleet{w}, Ledger: memory{w}, Now: w.clock,
 		Writer: "w" + strconv.Itoa(w.writer), Log: slog.New(slog.DiscardHandler),
 		Self: w.self,
 	})

@@ -44,6 +44,7 @@ func checkPolicies(pools []definition, m modules, ps *problems) {
 		}
 	}
 	for _, p := range pools {
+		checkCandidate(p, gives, m.lost, ps)
 		// Which policy was meant is not known, or whether it gives want: only that would be a problem of its own.
 		if p.misspelt("policy") || p.policyAt.kind != object && (p.policyAt.kind != text || p.Policy == "") ||
 			m.lost.mayHold("pools."+p.Policy, "want") {
@@ -55,6 +56,19 @@ func checkPolicies(pools []definition, m modules, ps *problems) {
 		} else if !has {
 			ps.add(p.policyAt.file, p.policyAt.line, "pool %s: package pools.%s has no rule want", p.Name, p.Policy)
 		}
+	}
+}
+
+// checkCandidate checks that a pool's candidate is another policy that gives want.
+func checkCandidate(p definition, gives map[string]bool, lost lost, ps *problems) {
+	at := p.body.fields["candidate"]
+	switch c := p.Candidate; {
+	case c == nil || c.Policy == "" || lost.mayHold("pools."+c.Policy, "want"):
+	case c.Policy == p.Policy:
+		ps.add(at.file, at.line, "pool %s: the candidate %s decides already", p.Name, c.Policy)
+	case !gives[c.Policy]:
+		ps.add(at.file, at.line, "pool %s: there is no package pools.%s with a rule want to try; %s",
+			p.Name, c.Policy, spell.Meant(c.Policy, slices.Collect(maps.Keys(gives))))
 	}
 }
 
@@ -85,7 +99,9 @@ func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problem
 	for file, m := range resolved {
 		var decided []definition
 		for _, p := range pools {
-			if name := policyName(m); name != "" && name == p.Policy && !p.misspelt("policy") {
+			name := policyName(m)
+			tried := p.Candidate != nil && name == p.Candidate.Policy
+			if name != "" && (name == p.Policy && !p.misspelt("policy") || tried) {
 				decided = append(decided, p)
 			}
 		}

@@ -52,7 +52,7 @@ var (
 
 // poolFields are the fields of a definition.
 var poolFields = []string{
-	"scale_set", "spot_scale_set", "orchestration", "policy", "mode", "limits", "signals", "schedules", "cooldown",
+	"scale_set", "spot_scale_set", "orchestration", "policy", "candidate", "mode", "limits", "signals", "schedules", "cooldown",
 	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "spot_risk", "groups", "labels",
 	"settings",
 }
@@ -133,6 +133,9 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 		Labels:        o.labels(),
 		Settings:      o.settings(),
 	}}
+	if o.fields["candidate"] != nil {
+		p.Candidate = &scale.Candidate{Policy: o.text("candidate", required)}
+	}
 	if at := o.fields["policy"]; at != nil {
 		p.policyAt = at
 	}

@@ -43,6 +43,9 @@ type poolTerms struct {
 	definition             scale.Pool
 	head, limits, settings *ast.Term
 	steady                 *steadyOf
+	// tried are the head and what is kept for the pool's candidate, nil without one.
+	triedHead   *ast.Term
+	triedSteady *steadyOf
 }
 
 func readyTerms(pools []scale.Pool) (terms, error) {
@@ -63,13 +66,21 @@ func readyTerms(pools []scale.Pool) (terms, error) {
 			}
 			settings[string(p.Settings)] = s
 		}
-		with := numbers{p.Policy, string(p.Settings)}
-		if steady[with] == nil {
-			steady[with] = &steadyOf{pool: p}
+		keptOf := func(policy string) *steadyOf {
+			with := numbers{policy, string(p.Settings)}
+			if steady[with] == nil {
+				steady[with] = &steadyOf{pool: p}
+				steady[with].pool.Policy = policy
+			}
+			return steady[with]
 		}
-		t.pools[p.Name] = poolTerms{
-			steady: steady[with], definition: p, head: headTerm(p.Name, p.Policy, p.Mode, p.Labels), limits: limitsTerm(p.Rails.Limits), settings: s,
+		ready := poolTerms{
+			steady: keptOf(p.Policy), definition: p, head: headTerm(p.Name, p.Policy, p.Mode, p.Labels), limits: limitsTerm(p.Rails.Limits), settings: s,
 		}
+		if c := p.Candidate; c != nil {
+			ready.triedHead, ready.triedSteady = headTerm(p.Name, c.Policy, p.Mode, p.Labels), keptOf(c.Policy)
+		}
+		t.pools[p.Name] = ready
 		for _, s := range p.Signals {
 			t.names[s.Name], t.names[s.Unit] = ast.StringTerm(s.Name), ast.StringTerm(s.Unit)
 		}
@@ -92,6 +103,9 @@ func (t terms) name(s string) *ast.Term {
 // of another time.
 func (t terms) input(v *scale.View) (ast.Value, *steadyOf, error) {
 	ready, ok := t.pools[v.Pool]
+	if c := ready.definition.Candidate; c != nil && c.Policy == v.Policy {
+		ready.definition.Policy, ready.head, ready.steady = c.Policy, ready.triedHead, ready.triedSteady
+	}
 	same := ok && ready.definition.Policy == v.Policy && ready.definition.Mode == v.Mode
 	if !same || !maps.Equal(ready.definition.Labels, v.Labels) {
 		ready.head = headTerm(v.Pool, v.Policy, v.Mode, v.Labels)

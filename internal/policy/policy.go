@@ -86,6 +86,7 @@ func LoadFiles(ctx context.Context, files Files) (*Bundle, error) {
 	}
 	data := mergeData(tree.data, &ps)
 	pools := readPools(data, &ps)
+	rollOut(pools, data, &ps)
 	compile := func(sources []source, ps *problems) (modules, *ast.Compiler) {
 		m := parseModules(sources, data, ps)
 		checkPolicies(pools, m, ps)

@@ -139,6 +139,8 @@ type Entry struct {
 	View     View      `json:"view"`
 	Proposal Proposal  `json:"proposal"`
 	Decision Decision  `json:"decision"`
+	// Beside is the policy that was asked beside the one that decided, nil for a pool without a candidate.
+	Beside *Beside `json:"beside,omitempty"`
 	// Note says what else is to be known: that another process decided first, for instance.
 	Note string `json:"note,omitempty"`
 	// Outcome is nil until the change has ended, and for entries that change nothing.

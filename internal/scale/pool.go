@@ -38,6 +38,8 @@ type Pool struct {
 	Orchestration Orchestration
 	// Policy is the package below data.pools whose want and blend decide; the pool's own name unless given.
 	Policy string
+	// Candidate is a policy that is tried beside Policy, nil without one.
+	Candidate *Candidate
 	// Mode is observe unless the definition says enforce.
 	Mode Mode
 	// Rails are the limits that no policy can pass.

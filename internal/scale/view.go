@@ -212,6 +212,8 @@ type Memory struct {
 	Repaired *Repaired `json:"repaired,omitempty"`
 	// Drift is how the machines have come apart from the nominal count, nil if they have not.
 	Drift *Drift `json:"drift,omitempty"`
+	// Trial is what is remembered of the pool's candidate, nil without one.
+	Trial *Trial `json:"trial,omitempty"`
 	// InFlight is the change that has not ended yet, nil if there is none.
 	InFlight *Capacity `json:"in_flight,omitempty"`
 	// InFlightSince is when it was intended.
