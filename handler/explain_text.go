@@ -36,6 +36,7 @@ func (x *explanation) text(w io.Writer) error {
 	if x.Turns != nil || x.Reckoned != "" {
 		p.turns(x)
 	}
+	p.candidate(e)
 	p.signals(e)
 	p.rest(e)
 	p.line("")
