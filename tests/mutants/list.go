@@ -62,8 +62,8 @@ var mutants = []mutant{
 		"\tview.Now = view.Now.Add(time.Second)\n\ttrigger := v.trigger\n\ttrigger.Folded",
 	},
 	{
-		"secret_in_the_entry", visit, `Decision: decision, Note: v.note,`,
-		`Decision: decision, Note: func() string { if v.control.Intent != nil { return v.control.Intent.Token }; return "" }(),`,
+		"secret_in_the_entry", visit, `Note: noted(v.note, v.sentBack),`,
+		`Note: func() string { if v.control.Intent != nil { return v.control.Intent.Token }; return "" }(),`,
 	},
 	{"dead_letters_dropped", corr, `if len(letters) > 0 {`, `if false {`},
 	{
