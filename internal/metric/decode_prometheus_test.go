@@ -66,15 +66,18 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 	check(t, []decodeCase{
 		{
 			"a gauge and a counter", string(snappy.Encode(nil, message(1, series("depth", 2, sample(5)), 1, series("requests_total", 2, sample(7), 2, sample(8))))),
-			[]decoded{is(0, "depth", "", lone(5)), is(1, "requests_total", "?", total(7)), is(2, "requests_total", "?", total(8))}, nil,
+			[]decoded{is(0, "depth", "", lone(5)), is(1, "requests_total", "?", total(7)), is(2, "requests_total", "?", total(8))},
+			nil,
 		},
 		{
 			"a stale marker says that nothing was measured", string(snappy.Encode(nil, message(1, series("depth", 2, message(1, uint64(0x7ff0000000000002), 2, ms))))),
-			[]decoded{is(0, "depth", "", map[string]float64{"count": 0})}, nil,
+			[]decoded{is(0, "depth", "", map[string]float64{"count": 0})},
+			nil,
 		},
 		{
 			"a value that is no number, and a native histogram", string(snappy.Encode(nil, message(1, series("depth", 2, sample(math.Inf(1)), 4, "x")))),
-			nil, []refused{{0, metric.ReasonUnsupportedFormat, []string{"native histogram"}}, {1, metric.ReasonBadNumber, nil}},
+			nil,
+			[]refused{{0, metric.ReasonUnsupportedFormat, []string{"native histogram"}}, {1, metric.ReasonBadNumber, nil}},
 		},
 		{
 			"a series without a resource", string(snappy.Encode(nil, message(1, message(1, label("__name__", "depth"), 2, sample(5))))),
@@ -87,7 +90,8 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 		{
 			"version 2, whose metadata say the type", string(snappy.Encode(nil, message(4, "", 4, "__name__", 4, "orders", 4, "vmss", 4, "web-vmss", 4, "job", 4, "a",
 				5, message(1, []byte{1, 2, 3, 4, 5, 6}, 2, sample(9), 5, message(1, 1)), 5, message(1, []byte{1, 2, 3, 4, 5, 6}, 2, sample(9), 5, message(1, 2))))),
-			[]decoded{is(0, "orders", "?", total(9)), is(1, "orders", "", lone(9))}, nil,
+			[]decoded{is(0, "orders", "?", total(9)), is(1, "orders", "", lone(9))},
+			nil,
 		},
 		{
 			"version 2 with a label beyond the table", string(snappy.Encode(nil, message(4, "", 5, message(1, []byte{1, 9}, 2, sample(9))))),
@@ -95,7 +99,8 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 		},
 		{
 			"within a CloudEvent", event("", "data_base64", base(string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))))),
-			[]decoded{is(0, "depth", "", lone(5))}, nil,
+			[]decoded{is(0, "depth", "", lone(5))},
+			nil,
 		},
 		{"Snappy that is broken", string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))[:60]), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
 		{"another message in Snappy", string(snappy.Encode(nil, message(1, "x", 2, "y", 9, 5))), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},

@@ -49,27 +49,33 @@ func TestReadingsOfCumulativeSeries(t *testing.T) {
 			scale.SignalFresh, 60 + 60 + 40 + 60 + 60, 5,
 		},
 		{
-			"a gap is filled evenly by what was added in it", []*scale.Sample{windowReading("a", -5, 0, 0, 1), windowReading("a", 0, 0, 500, 2)},
+			"a gap is filled evenly by what was added in it",
+			[]*scale.Sample{windowReading("a", -5, 0, 0, 1), windowReading("a", 0, 0, 500, 2)},
 			scale.SignalFresh, 500, 5,
 		},
 		{
-			"of a gap that began before the window only the part within counts", []*scale.Sample{windowReading("a", -9, 0, 0, 1), windowReading("a", 0, 0, 900, 2)},
+			"of a gap that began before the window only the part within counts",
+			[]*scale.Sample{windowReading("a", -9, 0, 0, 1), windowReading("a", 0, 0, 900, 2)},
 			scale.SignalFresh, 500, 5,
 		},
 		{
-			"of several readings in a bucket the last counts, and what lies between two is spread evenly", []*scale.Sample{windowReading("a", -6, 30, 0, 1), windowReading("a", -1, 30, 300, 2), windowReading("a", 0, 0, 315, 3)},
+			"of several readings in a bucket the last counts, and what lies between two is spread evenly",
+			[]*scale.Sample{windowReading("a", -6, 30, 0, 1), windowReading("a", -1, 30, 300, 2), windowReading("a", 0, 0, 315, 3)},
 			scale.SignalFresh, 315 / 5.5 * 5, 5,
 		},
 		{
-			"a series that began within the window counts from its beginning", []*scale.Sample{windowReading("a", 0, 0, 120, 1, windowMinute(-2))},
+			"a series that began within the window counts from its beginning",
+			[]*scale.Sample{windowReading("a", 0, 0, 120, 1, windowMinute(-2))},
 			scale.SignalPartial, 300, 2,
 		},
 		{
-			"of one that began long ago it is not known what was added when", []*scale.Sample{windowReading("a", 0, 0, 120, 1, windowMinute(-60))},
+			"of one that began long ago it is not known what was added when",
+			[]*scale.Sample{windowReading("a", 0, 0, 120, 1, windowMinute(-60))},
 			scale.SignalPartial, 0, 0,
 		},
 		{
-			"a later beginning is a reset although the value grew", []*scale.Sample{windowReading("a", -5, 0, 10, 1, windowMinute(-60)), windowReading("a", 0, 0, 50, 2, windowMinute(-3))},
+			"a later beginning is a reset although the value grew",
+			[]*scale.Sample{windowReading("a", -5, 0, 10, 1, windowMinute(-60)), windowReading("a", 0, 0, 50, 2, windowMinute(-3))},
 			scale.SignalFresh, 50 * 5 / 3.0, 3,
 		},
 	} {
