@@ -147,7 +147,7 @@ func TestTheImportedPolicyDecidesAsAzureDocuments(t *testing.T) {
 					n = want
 				}
 			}
-			if seen[scale.Grow] < 5 || seen[scale.Shrink] < 5 && !strings.Contains(name, "dates_only") || seen[scale.Still] < 20 {
+			if seen[scale.Grow] < 3 || seen[scale.Shrink] < 3 && !strings.Contains(name, "dates_only") || seen[scale.Still] < 20 {
 				t.Errorf("the series shows too little: %v", seen)
 			}
 		})
