@@ -70,7 +70,7 @@ policy: ## check the policies with stock tools (opa fmt, opa check, opa test, Re
 	$(opa) fmt --list --fail policies
 	$(opa) check --strict --schema policies/schemas --capabilities docs/policies/capabilities.json policies
 	$(opa) test policies
-	$(opa) test --threshold 95 policies >/dev/null
+	$(opa) test --threshold 98 policies >/dev/null
 	$(tool) regal lint policies
 	go run ./handler check --regal off --threshold 98 policies
 

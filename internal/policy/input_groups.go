@@ -13,8 +13,14 @@ var (
 	keyVCPUs, keyPerHour           = key("vcpus"), key("per_hour_micro")
 )
 
+// noGroups is shared: terms never change.
+var noGroups = ast.ObjectTerm()
+
 // groupsTerm is what the other pools of each group take.
 func groupsTerm(groups map[string]scale.GroupView) *ast.Term {
+	if len(groups) == 0 {
+		return noGroups
+	}
 	items := make([][2]*ast.Term, 0, len(groups))
 	for name, g := range groups {
 		items = append(items, ast.Item(ast.StringTerm(name), ast.ObjectTerm(

@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"an outcome is joined to its entry", outcomes},
 		{"an entry written again keeps its outcome", rewritten},
 		{"pools with alike names are apart", names},
+		{"the pools of a group each keep a row, and the group is no pool", groups},
 		{"trimming deletes what is old and nothing else", trimming},
 		{"dead letters are kept once, the newest first", deadLetters},
 		{"many dead letters are kept in one call", manyDeadLetters},
