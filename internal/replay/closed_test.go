@@ -83,7 +83,7 @@ func TestTheSameSeedGivesTheSameBytesOnAnyNumberOfWorkers(t *testing.T) {
 		var steps, of atomic.Int64
 		r := closed(t, replay.Options{
 			Policies: []replay.Policy{worked(t, "web")}, World: world, Seeds: 2, First: 11, Workers: workers,
-			Traces:   []*trace.Series{generated(t, "flash,days=0.9"), generated(t, "ramp,days=0.2")},
+			Traces:   []*trace.Series{generated(t, "flash,days=0.3"), generated(t, "ramp,days=0.1")},
 			Progress: func(n, all int64) { steps.Store(max(n, steps.Load())); of.Store(all) },
 		})
 		got, err := json.Marshal(r)
@@ -109,7 +109,7 @@ func TestTheSameSeedGivesTheSameBytesOnAnyNumberOfWorkers(t *testing.T) {
 	}
 	other := closed(t, replay.Options{
 		Policies: []replay.Policy{worked(t, "web")}, World: world, Seeds: 2, First: 12,
-		Traces: []*trace.Series{generated(t, "flash,days=0.9"), generated(t, "ramp,days=0.2")},
+		Traces: []*trace.Series{generated(t, "flash,days=0.3"), generated(t, "ramp,days=0.1")},
 	})
 	if got, _ := json.Marshal(other); bytes.Equal(first, got) {
 		t.Error("another seed gave the same bytes")
@@ -277,7 +277,7 @@ func TestGates(t *testing.T) {
 	candidate.Pool.Settings = json.RawMessage(`{"cpu_percent": 95, "requests_per_instance": 1000, "office_instances": 3}`)
 	world := replay.DefaultWorld()
 	r := closed(t, replay.Options{
-		Policies: []replay.Policy{candidate, today}, Baselines: []string{}, Traces: []*trace.Series{generated(t, "ramp,days=0.5")}, World: world,
+		Policies: []replay.Policy{candidate, today}, Baselines: []string{}, Traces: []*trace.Series{generated(t, "ramp,days=0.2")}, World: world,
 	})
 	for _, c := range []struct {
 		gate   string
