@@ -243,8 +243,14 @@ func edge(w *walk) {
 	if w.number == w.from || w.halted {
 		return
 	}
+	grows := w.number > w.from
 	limits(w)
 	if f := w.view.Facts; f.PlatformMax > 0 && w.number > w.platformMax() {
-		w.set("platform", "platform_max", w.platformMax(), time.Time{}, f.PlatformMaxRule)
+		// What the platform has no room for is no reason to shrink: nobody has asked for that.
+		most := w.platformMax()
+		if grows {
+			most = max(most, w.from)
+		}
+		w.set("platform", "platform_max", most, time.Time{}, f.PlatformMaxRule)
 	}
 }
