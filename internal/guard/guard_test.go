@@ -311,13 +311,13 @@ func TestHistoriesAreBounded(t *testing.T) {
 func TestAPlatformWithoutRoomShrinksNothingThatNobodyAskedToShrink(t *testing.T) {
 	v := base()
 	// Evicted machines hold their place in the nominal count: of a limit of 10 the 9 missing ones leave 1.
-	v.Facts.Spot, v.Facts.Capacity, v.Facts.PlatformMax = true, 11, 10
+	v.Facts.Spot, v.Facts.Capacity, v.Facts.PlatformMax, v.Rails.Limits.Min = true, 11, 10, 1
 	v.Facts.Live = &scale.Live{ReadAt: v.Facts.ReadAt, Instances: 2, Spot: 2}
 	v.Memory.Drift = &scale.Drift{Sure: 9}
 	v.Memory.Intended = &scale.Capacity{Instances: 10}
 	v.Memory.Capacities = []scale.Recommendation{rec(3600, 10), rec(60, 2)}
 	v.Signals["cpu"] = scale.SignalView{State: scale.SignalMissing}
 	if d := guard.Decide(v, &scale.Proposal{Known: true, Instances: 1, Doubt: true}); d.Direction == scale.Shrink {
-		t.Errorf("got %s to %d because of %s without a known reason, want no shrink", d.Direction, d.To.Instances, d.Reason)
+		t.Errorf("got %s to %d because of %s without a known reason, want no shrink: %+v", d.Direction, d.To.Instances, d.Reason, d.Adjustments)
 	}
 }
