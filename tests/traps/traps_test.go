@@ -140,7 +140,8 @@ func TestTrap07ThePartOfAGrowthThatFitsTheQuotaIsAskedFor(t *testing.T) {
 		{"of the region", arm.Quota{Name: "cores", Limit: 26}, arm.SetConfig{ID: web, Capacity: 10}},
 		{"of the family", arm.Quota{Name: "standardDSv5Family", Limit: 27}, arm.SetConfig{ID: web, Capacity: 10}},
 		{
-			"of Spot, apart from all others", arm.Quota{Name: "lowPriorityCores", Limit: 26},
+			"of Spot, apart from all others",
+			arm.Quota{Name: "lowPriorityCores", Limit: 26},
 			arm.SetConfig{ID: web, Capacity: 10, Priority: arm.Spot, EvictionPolicy: arm.Delete},
 		},
 	} {
