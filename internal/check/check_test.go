@@ -45,11 +45,6 @@ import data.lib.schedule
 # description: Those of the tests.
 `
 
-const track = `want contains scale.track("cpu", {"target": 60})
-
-want contains schedule.at_least("night", 1)
-`
-
 // tree is a folder of the shipped library and one pool.
 func tree(t *testing.T, changes map[string]string) fs.FS {
 	t.Helper()

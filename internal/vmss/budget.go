@@ -95,17 +95,12 @@ func newBudget(rates Budgets, now func() time.Time) *budget {
 	return &budget{rates: rates, now: now, buckets: map[bucketKey]*bucket{}}
 }
 
-// take spends one call of the class on set and subscription together, or on neither: then wait is how long until it
-// would go, and reason the code that says why.
-func (b *budget) take(subscription, set string, c callClass) (wait time.Duration, reason string) {
-	return b.takeBeyond(subscription, set, c, 0)
-}
-
 // shrinkLeaves is the share of a subscription's writes that a shrink leaves to growth: capacity that is missing hurts
 // users, and what there is too much of costs a minute more.
 const shrinkLeaves = 0.1
 
-// takeBeyond is take for a call that leaves a share of the subscription's bucket to others.
+// takeBeyond spends one call of the class on set and subscription together, or on neither: then wait is how long until
+// it would go, and reason the code that says why. It leaves a share of the subscription's bucket to others.
 func (b *budget) takeBeyond(subscription, set string, c callClass, share float64) (wait time.Duration, reason string) {
 	now := b.now()
 	b.mu.Lock()
