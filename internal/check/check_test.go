@@ -198,9 +198,15 @@ func TestFindings(t *testing.T) {
 		},
 		"a rule that is called wrongly": {
 			definition: plain,
-			policy:     `want contains scale.track("cpu", {"targte": 60})`,
+			policy:     `want contains scale.track("cpu", {"target": 0})`,
 			rule:       "fault", file: "pools/shop/data.json", line: 2,
-			says: []string{"unknown option targte"},
+			says: []string{"target must be a number of at least 0.001"},
+		},
+		"an option that is none": {
+			definition: plain,
+			policy:     `want contains scale.track("cpu", {"targte": 60})`,
+			rule:       "load", file: "pools/shop/shop.rego", line: 13,
+			says: []string{`scale.track has no option "targte"; did you mean target?`},
 		},
 		"a signal that the pool does not have": {
 			definition: plain,

@@ -93,9 +93,10 @@ var named = map[string]string{
 }
 
 // checkReads checks, in policies whose references are resolved, that each setting, signal, schedule and label that one
-// names is in the definition of every pool that it decides for, and that none reads the definitions of pools around the
-// input.
+// names is in the definition of every pool that it decides for, that functions take the options that they are given, and
+// that none reads the definitions of pools around the input.
 func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problems) {
+	functions := declared(resolved)
 	for file, m := range resolved {
 		var decided []definition
 		for _, p := range pools {
@@ -103,6 +104,14 @@ func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problem
 			tried := p.Candidate != nil && name == p.Candidate.Policy
 			if name != "" && (name == p.Policy && !p.misspelt("policy") || tried) {
 				decided = append(decided, p)
+			}
+		}
+		check := func(at *ast.Location, call []*ast.Term) {
+			for _, p := range decided {
+				checkCall(p, file, at, call, ps)
+			}
+			if t, ok := functions[call[0].String()]; ok && len(call) > 1 {
+				t.checkOptions(call, decided, file, ps)
 			}
 		}
 		for _, rule := range m.Rules {
@@ -116,17 +125,13 @@ func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problem
 						checkRef(p, file, t.Location, v, ps)
 					}
 				case ast.Call:
-					for _, p := range decided {
-						checkCall(p, file, t.Location, v, ps)
-					}
+					check(t.Location, v)
 				}
 				return false
 			})
 			ast.WalkExprs(rule, func(e *ast.Expr) bool {
-				for _, p := range decided {
-					if e.IsCall() {
-						checkCall(p, file, e.Location, e.Terms.([]*ast.Term), ps)
-					}
+				if e.IsCall() {
+					check(e.Location, e.Terms.([]*ast.Term))
 				}
 				return false
 			})

@@ -190,6 +190,28 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 				`pools/web/more.rego:12: pool web (pools/web/data.json:3) has no signal "memory"; there are cpu, requests`,
 			},
 		},
+		"options that a function does not take, with the nearest name": {
+			over: map[string]string{
+				"pools/probe/data.json": `{"pool": {"scale_set": "` + vmss + `probe", "orchestration": "flexible", "limits": {"min": 1, "max": 2},` + "\n" +
+					`"signals": {"cpu": {"metric": "m"}}, "settings": {"tracking": {` + "\n" + `"target": 60, "tolerence": 0.1}, "profiles": [{` + "\n" +
+					`"flor": 2, "ceiling": 3}], "other": {"any": 1}}}}`,
+				"pools/probe/probe.rego": "package pools.probe\n\nimport data.lib.mix\nimport data.lib.scale\nimport data.lib.schedule\nimport data.lib.rules\n\n" +
+					"want contains scale.track(\"cpu\", input.settings.tracking)\n\n" +
+					"want contains schedule.profile_floor(input.settings.profiles)\n\n" +
+					"want contains scale.step(\"cpu\", {\n\t\"abowe\": 70,\n\t\"grow\": [{\"by\": 1}, {\"form\": 10, \"by\": 2}],\n})\n\n" +
+					"want contains reason if {\n\tsome reason in rules.reasons({\"min\": 1, \"max\": 4, \"grow\": [{\"signal\": \"cpu\", \"ovr\": 70, \"by\": 1}]})\n}\n\n" +
+					"want contains scale.if_missing(scale.track(\"cpu\", {\"zzzzzzzzz\": 60}), \"hold\")\n\n" +
+					"blend := mix.split(object.union({\"base\": 1}, {\"what\": input.settings.other}))\n",
+			},
+			want: []string{
+				`pools/probe/data.json:3: scale.track has no option "tolerence"; did you mean tolerance?`,
+				`pools/probe/data.json:4: schedule.profile_floor has no option "flor"; did you mean floor?`,
+				`pools/probe/probe.rego:13: scale.step has no option "abowe"; did you mean above?`,
+				`pools/probe/probe.rego:14: scale.step has no option "form"; did you mean from?`,
+				`pools/probe/probe.rego:18: rules.reasons has no option "ovr"; did you mean over?`,
+				`pools/probe/probe.rego:21: scale.track has no option "zzzzzzzzz"; there are gaps, target, tolerance, tolerance_grow, tolerance_shrink`,
+			},
+		},
 		"a policy that reads definitions around its input": {
 			over: map[string]string{"pools/web/more.rego": "package pools.web\n\nx := data.pools.batch.pool.limits.max\n"},
 			want: []string{"pools/web/more.rego:3: data.pools.batch.pool.limits.max: a policy reads its pool from input, not from data.pools"},

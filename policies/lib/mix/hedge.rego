@@ -11,6 +11,8 @@ package lib.mix
 #   while Spot has disappointed within hold_seconds; "unready" counts every Spot machine that is wanted and not ready
 #   yet, those of a growth too. While it is not known what is wanted or what is there, the split stays as it is.
 # scope: document
+# custom:
+#   options: [base, cover, hold_seconds, regular_percent, spare]
 hedged(load, options) := {"fault": detail} if {
 	detail := _wrong_hedge(options)
 } else := {"fault": "the first argument is a reason, as the functions of lib.scale give it"} if {

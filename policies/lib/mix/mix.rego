@@ -13,6 +13,8 @@ package lib.mix
 #   regular instance becomes Spot) unless given, or regular_up (it becomes regular); stand_in (whether regular instances
 #   stand in for Spot that could not be had) and return_after_seconds (for how long after it can be had again).
 # scope: document
+# custom:
+#   options: [base, regular_percent, return_after_seconds, rounding, stand_in]
 split(options) := given if {
 	given := object.union({"rounding": "regular_down"}, options)
 	object.remove(given, {"base", "regular_percent", "return_after_seconds", "rounding", "stand_in"}) == {}

@@ -7,6 +7,8 @@ package lib.mix
 #   hour, in one currency), at_most (the share of the regular price up to which Spot is worth being evicted, 0.9 unless
 #   given).
 # scope: document
+# custom:
+#   options: [at_most, regular, spot]
 worth(blend, options) := {"fault": detail} if {
 	detail := _no_blend(blend)
 } else := {"fault": detail} if {
@@ -26,6 +28,8 @@ worth(blend, options) := {"fault": detail} if {
 #   it returns to Spot, as a share of all, 0.05 unless given); base and regular_percent of the plan (0 unless given).
 #   While it is not known how much is done, all is regular.
 # scope: document
+# custom:
+#   options: [base, done, margin, regular_percent, restart_seconds, schedule, seconds, seconds_each, work]
 by_deadline(options) := {"fault": detail} if {
 	detail := _wrong_deadline(options)
 } else := _calm(options) if {

@@ -19,6 +19,9 @@ package lib.rules
 #   spread says that fewer instances would each show more of it, as an average of the fleet does: a shrink then asks
 #   what they would show. A fleet outside min and max is first brought back, and no rule is asked until it is.
 # scope: document
+# custom:
+#   options: [default, grow, max, min, shrink]
+#   elements: [at_least, at_most, by, differs, divide, equals, exact, over, parts, percent, signal, spread, under]
 reasons(profile) := [_fault("profile", detail)] if {
 	detail := _wrong(profile)
 } else := array.concat(array.concat(growing, shrinking), standing) if {
@@ -34,6 +37,9 @@ reasons(profile) := [_fault("profile", detail)] if {
 # title: A profile's ceiling
 # description: At most the profile's max instances. It belongs into cap.
 # scope: document
+# custom:
+#   options: [default, grow, max, min, shrink]
+#   elements: [at_least, at_most, by, differs, divide, equals, exact, over, parts, percent, signal, spread, under]
 ceiling(profile) := {
 	"code": "rules",
 	"name": "max",

@@ -8,6 +8,8 @@ package lib.scale
 #   many per cent of requests fail, over a short and a long window), slo_percent (how many must succeed, such as 99.9)
 #   and at (how many times faster than the budget allows, 1 unless given).
 # scope: document
+# custom:
+#   options: [at, long, short, slo_percent]
 default burning(_) := false
 
 burning(options) if {
@@ -23,6 +25,8 @@ burning(options) if {
 #   A pause that stops every shrink while burning holds with the same options, and while the signals are not known. It
 #   belongs into pause.
 # scope: document
+# custom:
+#   options: [at, long, short, slo_percent]
 hold_on_burn(options) := _burn("fault", {}, detail) if {
 	detail := _wrong_burn(options)
 } else := _burn("known", figures, "") if {

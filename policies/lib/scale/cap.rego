@@ -18,6 +18,8 @@ at_most(n, name) := _ceiling("at_most", name, n, {}) if {
 #   As many instances as have vcpus vCPUs together. Options: vcpus (that may be had), per_instance (of the size), name
 #   ("vcpus" unless given). It belongs into cap.
 # scope: document
+# custom:
+#   options: [name, per_instance, vcpus]
 at_most_vcpus(options) := _ceiling("at_most_vcpus", name, n, {"per_instance": each, "vcpus": options.vcpus}) if {
 	not _wrong_vcpus(options)
 	name := object.get(options, "name", "vcpus")
@@ -33,6 +35,8 @@ at_most_vcpus(options) := _ceiling("at_most_vcpus", name, n, {"per_instance": ea
 #   that has both: the share above the base is reckoned without rounding in favour of Spot, so that the bill is never
 #   above; name ("cost" unless given). It belongs into cap.
 # scope: document
+# custom:
+#   options: [blend, name, per_hour, regular, spot]
 at_most_cost(options) := _ceiling("at_most_cost", name, n, figures) if {
 	not _wrong_cost(options)
 	name := object.get(options, "name", "cost")

@@ -37,6 +37,9 @@ all_of(name, reasons) := _joined("all_of", name, reasons, n) if {
 #   objects with signal, weight (1 unless given) and otherwise (the average for each instance to reckon with while the
 #   signal is not known; without it the whole is unknown then).
 # scope: document
+# custom:
+#   options: [target, terms, tolerance, tolerance_grow, tolerance_shrink]
+#   elements: [otherwise, signal, weight]
 weighted(name, options) := {
 	"code": "weighted",
 	"name": name,

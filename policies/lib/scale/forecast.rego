@@ -10,6 +10,8 @@ package lib.scale
 #   forecast is not believed, and only recorded; 50 unless given); only ("record"). The signal's definition must have
 #   forecast.
 # scope: document
+# custom:
+#   options: [error_percent, only, target]
 forecast(signal, options) := {
 	"code": "forecast",
 	"name": signal,

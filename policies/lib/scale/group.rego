@@ -9,6 +9,8 @@ package lib.scale
 #   cost an hour, in the currency of their definitions), or both. The group, with the pool's priority and what an
 #   instance takes, stands in the pool's definition. It belongs into cap, in the policy of each pool of the group.
 # scope: document
+# custom:
+#   options: [per_hour, vcpus]
 at_most_group(group, options) := _no_ceiling("at_most_group", group, detail) if {
 	detail := _wrong_group(options)
 } else := _ceiling("at_most_group", group, max([0, min(counts)]), figures) if {

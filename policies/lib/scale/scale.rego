@@ -19,6 +19,8 @@ package lib.scale
 #   calls for growth, and as on the target when it calls for a shrink). Within the tolerance the reason asks for the
 #   instances that there are. A partial signal counts as known: the rails see to it that nothing shrinks on one.
 # scope: document
+# custom:
+#   options: [gaps, target, tolerance, tolerance_grow, tolerance_shrink]
 track(signal, options) := {
 	"code": "track",
 	"name": signal,

@@ -13,6 +13,9 @@ package lib.scale
 #   The change is reckoned from the fleet that bore the load, so a signal that arrives late orders nothing twice.
 #   Without a shrink ladder the reason is idle below its threshold and agrees to whatever others want.
 # scope: document
+# custom:
+#   options: [above, below, grow, minimum, of_recent, shrink]
+#   elements: [by, exact, from, percent, to]
 step(signal, options) := {
 	"code": "step",
 	"name": signal,

@@ -8,6 +8,8 @@ package lib.scale
 #   (0.1 unless given), tolerance_grow, tolerance_shrink. Within the tolerance the reason asks for the instances that
 #   there are.
 # scope: document
+# custom:
+#   options: [target, tolerance, tolerance_grow, tolerance_shrink]
 track_total(signal, options) := {
 	"code": "track_total",
 	"name": signal,
@@ -46,6 +48,8 @@ track_total(signal, options) := {
 #   With drain_seconds, seconds_each and arrivals (the name of a signal: what arrives in a second) the reason also asks
 #   for as many as work off both the backlog within drain_seconds and what arrives meanwhile; the larger count holds.
 # scope: document
+# custom:
+#   options: [arrivals, delay_seconds, drain_seconds, per_instance, seconds_each]
 backlog(signal, options) := {
 	"code": "backlog",
 	"name": signal,

@@ -10,6 +10,8 @@ package lib.scale
 #   serves); limit_percent (by how much of the load the line may raise it at most, 100 unless given). The signal's
 #   definition must have trend.
 # scope: document
+# custom:
+#   options: [lead_seconds, limit_percent, target, tolerance, tolerance_grow, tolerance_shrink]
 trend(signal, options) := {
 	"code": "trend",
 	"name": signal,
@@ -55,6 +57,8 @@ trend(signal, options) := {
 #   below (the threshold of whatever grows the pool, in the signal's unit) and margin (the share of the threshold to
 #   stay away from it, 0 unless given). For averages of an instance only: a total does not rise when instances go.
 # scope: document
+# custom:
+#   options: [below, margin]
 no_flap(signal, options) := {
 	"code": "no_flap",
 	"name": signal,

@@ -8,6 +8,8 @@ package lib.schedule
 #   that recurs, and that before the default; among equals the first in the list. Other reasons may want more, up to the
 #   ceiling. It belongs into want.
 # scope: document
+# custom:
+#   elements: [ceiling, floor, when]
 profile_floor(profiles) := object.union(_profile(chosen), {"state": "known", "instances": chosen.floor}) if {
 	not _wrong_profiles(profiles)
 	chosen := _chosen(profiles)
@@ -18,6 +20,8 @@ profile_floor(profiles) := object.union(_profile(chosen), {"state": "known", "in
 # description: |
 #   At most as many instances as the profile in force says, chosen as profile_floor chooses it. It belongs into cap.
 # scope: document
+# custom:
+#   elements: [ceiling, floor, when]
 profile_ceiling(profiles) := object.union(_profile(chosen), {"state": "known", "at_most": chosen.ceiling}) if {
 	not _wrong_profiles(profiles)
 	chosen := _chosen(profiles)
