@@ -23,10 +23,10 @@ const (
 	restorePatience = 10 * time.Second
 )
 
-// supplied is where policies come from. look is asked before each invocation; stop ends what polls.
+// supplied is where policies come from. Look is asked before each invocation; stop ends what polls.
 type supplied struct {
 	shelf *supply.Shelf
-	look  func(context.Context)
+	look  paced
 	stop  func(context.Context)
 }
 
@@ -36,7 +36,7 @@ func openSupply(ctx context.Context, c *Config, kept any, log *slog.Logger) (*su
 	idle := func(context.Context) {}
 	// What a folder says at the start is in the error or in the line that says ready.
 	var started atomic.Bool
-	s := &supplied{look: idle, stop: idle, shelf: supply.NewShelf(func(n supply.News) {
+	s := &supplied{look: paced{look: idle, now: time.Now}, stop: idle, shelf: supply.NewShelf(func(n supply.News) {
 		if started.Load() {
 			tellNews(ctx, log, n)
 		}
@@ -56,7 +56,7 @@ func openSupply(ctx context.Context, c *Config, kept any, log *slog.Logger) (*su
 			return nil, fmt.Errorf("policies in %s:\n%w", c.Policies, err)
 		}
 		// What a later look finds wrong is in the log already, and the last good policies go on.
-		s.look = func(ctx context.Context) { _ = folder.Look(ctx) }
+		s.look.look = func(ctx context.Context) { _ = folder.Look(ctx) }
 	}
 	return s, nil
 }
@@ -146,7 +146,7 @@ func (r *renewing) renew() error {
 
 // current is the corridor for an invocation that begins now.
 func (r *renewing) current(ctx context.Context) corridor {
-	r.supplied.look(ctx)
+	r.supplied.look.ask(ctx)
 	if r.now.Load().policies != r.supplied.shelf.Policies() {
 		if err := r.renew(); err != nil {
 			r.log.ErrorContext(ctx, "policies not in use", slog.Any("error", err))

@@ -37,6 +37,7 @@ func TestASavedPolicyDecidesTheNextEvaluationAndABrokenOneDoesNot(t *testing.T) 
 	}
 	memory := ledger.NewMemory()
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+	s.look.now = func() time.Time { return now }
 	walk, err := newRenewing(s, func(b *policy.Bundle) (corridor, error) {
 		return engine.New(engine.Options{
 			Pools: b.Pools, Policy: b, Fleet: noFleet{}, Ledger: memory, Now: func() time.Time { return now }, Writer: writerName(), Log: log,
