@@ -163,7 +163,11 @@ func TestConsumersShareAHub(t *testing.T) {
 			return strings.Contains(r.URL.RawQuery, "checkpoint") && failures.Add(-1) >= 0
 		})
 		put(b, 10, "x")
-		consume(t, hub.ConsumerOptions{Hub: optionsOf(b), Checkpoints: kept, Start: hub.Start{Earliest: true}, Take: k.take, Tell: k.tell, Instance: "one"})
+		consume(t, hub.ConsumerOptions{
+			Hub: optionsOf(b), Checkpoints: kept, Start: hub.Start{Earliest: true}, Take: k.take, Tell: k.tell, Instance: "one",
+			// The watch would see an unread partition after the test's patience.
+			Expiry: 4 * patience,
+		})
 		eventually(t, "40 events", func() bool { n, _ := k.seen(); return n == 40 })
 		if failures.Load() >= 0 {
 			t.Error("nothing failed")

@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -15,8 +14,7 @@ func TestLookSeesHowFarEachPartitionHasCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
+	ctx := patient(t)
 	o := hub.Options{Connection: b.ConnectionString(), Hub: "metrics"}
 	seen, err := hub.Look(ctx, o)
 	if err != nil || seen.Name != "metrics" || len(seen.Partitions) != 3 {
@@ -55,8 +53,7 @@ func TestLookTellsARefusalFromAHubThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
+	ctx := patient(t)
 	if _, err := hub.Look(ctx, hub.Options{Connection: b.ConnectionString(), Hub: "none"}); err == nil || hub.Refused(err) {
 		t.Errorf("a hub that is not there: got %v", err)
 	}

@@ -64,16 +64,18 @@ func TestEveryEventIsFoldedOnceWhoeverDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := force.Judge(context.WithoutCancel(t.Context()), a.Evidence)
-	t.Logf("%d events, %d samples, %d entries, %d changes; %d kills; longest unread %v",
-		v.Events, v.Samples, v.Entries, v.Applied, a.Kills, a.Unread.Round(time.Millisecond))
+	t.Logf("%d events, %d samples, %d entries, %d changes; %d kills; longest unread %v, opening %v",
+		v.Events, v.Samples, v.Entries, v.Applied, a.Kills, a.Unread.Round(time.Millisecond),
+		a.Opening.Round(time.Millisecond))
 	for _, p := range v.Problems {
 		t.Error(p)
 	}
 	if !v.Sound() {
 		t.Errorf("lost %d, doubled %d, breaches %d", v.Lost, v.Doubled, v.Breaches)
 	}
-	// Beyond the expiry there is the time to open a link and to fold what has gathered.
-	if most := expiry + 2*time.Second; a.Unread > most {
+	// Beyond the expiry there is the time to open a link and to fold what has gathered. A busy machine takes longer over
+	// that, as it did over the start.
+	if most := expiry + max(2*time.Second, a.Opening); a.Unread > most {
 		t.Errorf("an event lay unread for %v, want at most %v", a.Unread, most)
 	}
 	if v.Events < 500 || a.Kills < 3 || v.Letters == 0 || v.Applied == 0 {

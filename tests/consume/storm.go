@@ -30,7 +30,12 @@ type Aftermath struct {
 	*force.Evidence
 	// Unread is the longest time from an event's arrival until its samples were stored.
 	Unread time.Duration
+	// Opening is how long it took until all partitions were read at the beginning, from the start of the processes.
+	Opening time.Duration
 }
+
+// patience is how long anything may take before a run fails, on a busy machine.
+const patience = 2 * time.Minute
 
 // Run lets two processes follow the hub, kills them in turn and starts them anew, and waits until all is read.
 func (w *World) Run(ctx context.Context, s Storm) (a *Aftermath, err error) {
@@ -53,15 +58,17 @@ func (w *World) Run(ctx context.Context, s Storm) (a *Aftermath, err error) {
 		}
 		return err
 	}
+	begun := time.Now()
 	for i := range pair {
 		if err := start(i); err != nil {
 			return nil, err
 		}
 	}
-	if err := until(ctx, time.Minute, "both read", func() bool { return len(w.Broker.Readers(Hub, "$Default")) == w.Partitions }); err != nil {
+	if err := until(ctx, patience, "both read", func() bool { return len(w.Broker.Readers(Hub, "$Default")) == w.Partitions }); err != nil {
 		return nil, err
 	}
-	begun := time.Now()
+	opening := time.Since(begun)
+	begun = time.Now()
 	storm, cancel := context.WithTimeout(ctx, s.Lasts)
 	defer cancel()
 	sent := make(chan struct{})
@@ -76,7 +83,7 @@ func (w *World) Run(ctx context.Context, s Storm) (a *Aftermath, err error) {
 	}
 	<-sent
 	took := time.Since(begun)
-	if err := until(ctx, time.Minute, "everything is read and every change has ended", func() bool { return w.settled(ctx) }); err != nil {
+	if err := until(ctx, patience, "everything is read and every change has ended", func() bool { return w.settled(ctx) }); err != nil {
 		return nil, err
 	}
 	for _, p := range pair {
@@ -89,7 +96,7 @@ func (w *World) Run(ctx context.Context, s Storm) (a *Aftermath, err error) {
 		return nil, err
 	}
 	e.Kills, e.Storm, e.Starts = kills, took, len(all)
-	return &Aftermath{e, unread(e)}, nil
+	return &Aftermath{e, unread(e), opening}, nil
 }
 
 // send sends events of a wave of load to every partition until ctx ends; some of them nobody can understand.
