@@ -22,9 +22,10 @@ func (sweeping) Sweep(context.Context, string) (engine.Report, error) { return e
 
 // counting remembers what it was asked to trim.
 type counting struct {
-	pools  map[string]int
-	before time.Time
-	err    error
+	pools   map[string]int
+	letters int
+	before  time.Time
+	err     error
 }
 
 func (c *counting) Trim(_ context.Context, pool string, before time.Time, _ int) (int, error) {
@@ -33,9 +34,15 @@ func (c *counting) Trim(_ context.Context, pool string, before time.Time, _ int)
 	return 1, c.err
 }
 
+func (c *counting) TrimLetters(_ context.Context, before time.Time, _ int) (int, error) {
+	c.letters++
+	c.before = before
+	return 1, c.err
+}
+
 func TestEveryJournalIsTrimmedWithinAnHourOfSweeps(t *testing.T) {
 	now := time.Date(2026, 5, 31, 9, 0, 0, 0, time.UTC)
-	for _, n := range []int{1, 2, 7, 59, 60, 61, 1000} {
+	for _, n := range []int{0, 1, 2, 7, 59, 60, 61, 1000} {
 		var pools []scale.Pool
 		for i := range n {
 			pools = append(pools, scale.Pool{Name: string(rune('a'+i%26)) + time.Duration(i).String()})
@@ -53,6 +60,9 @@ func TestEveryJournalIsTrimmedWithinAnHourOfSweeps(t *testing.T) {
 		}
 		for _, times := range journal.pools {
 			calls += times
+		}
+		if journal.letters != 1 {
+			t.Errorf("%d pools: dead letters were trimmed %d times", n, journal.letters)
 		}
 		if len(journal.pools) != n {
 			t.Errorf("%d pools: %d were trimmed", n, len(journal.pools))

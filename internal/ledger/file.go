@@ -31,7 +31,7 @@ type File struct {
 	// compactAt is the size of state.jsonl at which it is written anew, without what was replaced.
 	compactAt int64
 	pools     map[string]*filePool
-	letters   map[string]span
+	letters   map[string]keptLetter
 }
 
 // filePool is all of a pool; of an entry, where it lies.
@@ -70,6 +70,12 @@ type outcomeLine struct {
 	Pool    string         `json:"pool"`
 	Outcome *scale.Outcome `json:"outcome"`
 	Attempt string         `json:"attempt"`
+}
+
+// keptLetter is where a dead letter lies, and when it was received.
+type keptLetter struct {
+	span
+	receivedAt time.Time
 }
 
 // letterLine is a line of deadletters.jsonl. The body stands as text where it is text.
@@ -216,7 +222,7 @@ func (f *File) Keep(ctx context.Context, letters []scale.DeadLetter) error {
 			at := span{f.dead.size, len(doc)}
 			if err = f.dead.append(append(doc, '\n')); err == nil {
 				partition, key := letterKeys(l)
-				f.letters[partition+"/"+key] = at
+				f.letters[partition+"/"+key] = keptLetter{at, l.ReceivedAt}
 			}
 		}
 		if err != nil {
@@ -282,8 +288,8 @@ func (f *File) DeadLetters(ctx context.Context, n int) ([]scale.DeadLetter, erro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	letters := make([]scale.DeadLetter, 0, len(f.letters))
-	for _, at := range f.letters {
-		doc, err := f.dead.read(at)
+	for _, kept := range f.letters {
+		doc, err := f.dead.read(kept.span)
 		var line letterLine
 		if err == nil {
 			err = json.Unmarshal(doc, &line)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,6 +226,48 @@ func write(t *testing.T, dir, name string, text []byte) {
 	}
 }
 
+func TestFileFindsTheLettersThatATrimLeft(t *testing.T) {
+	dir := t.TempDir()
+	f, err := ledger.OpenFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		if err := f.Keep(t.Context(), []scale.DeadLetter{{
+			Source:     scale.Source{Hub: "ns/hub", Partition: "0", Sequence: int64(i % 4), Known: true},
+			ReceivedAt: ledgertest.Noon.Add(time.Duration(i) * time.Minute), Body: fmt.Appendf(nil, "body %d", i),
+		}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Letters 0 and 1 were kept again as 4 and 5.
+	if n, err := f.TrimLetters(t.Context(), ledgertest.Noon.Add(3*time.Minute), 99); n != 1 || err != nil {
+		t.Fatalf("trimmed %d, %v", n, err)
+	}
+	if err := f.Keep(t.Context(), []scale.DeadLetter{{ReceivedAt: ledgertest.Noon, Body: []byte("later")}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ledger.OpenFileReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	letters, err := r.DeadLetters(t.Context(), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for _, l := range letters {
+		bodies = append(bodies, string(l.Body))
+	}
+	if got := strings.Join(bodies, ", "); got != "body 5, body 4, body 3, later" {
+		t.Errorf("left: %s", got)
+	}
+}
+
 func TestFileTakesAJournalThatATrimLeftShorter(t *testing.T) {
 	dir := t.TempDir()
 	f := openFile(t, dir)
@@ -276,6 +319,9 @@ func TestFileIsWrittenByOneAndReadByOthers(t *testing.T) {
 		if err == nil {
 			t.Errorf("%s: the reader wrote", name)
 		}
+	}
+	if _, err := reader.TrimLetters(t.Context(), ledgertest.Noon.Add(time.Hour), 9); err == nil {
+		t.Error("a reader trims dead letters")
 	}
 	if _, err := reader.Trim(t.Context(), "web", ledgertest.Noon.Add(time.Hour), 9); err == nil {
 		t.Error("trim: the reader wrote")

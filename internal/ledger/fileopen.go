@@ -67,7 +67,7 @@ func (f *File) Close() error {
 // open reads the files. The journal counts as far as state.jsonl says, the last line of which is the last commit.
 func open(dir string, writable bool) (f *File, err error) {
 	f = &File{
-		dir: dir, compactAt: compactMin, pools: make(map[string]*filePool), letters: make(map[string]span),
+		dir: dir, compactAt: compactMin, pools: make(map[string]*filePool), letters: make(map[string]keptLetter),
 	}
 	committed := int64(0)
 	f.state, err = openLines(filepath.Join(dir, stateName), writable, -1, func(_ span, doc []byte) error {
@@ -98,7 +98,7 @@ func open(dir string, writable bool) (f *File, err error) {
 		}
 		l := line.letter()
 		partition, key := letterKeys(&l)
-		f.letters[partition+"/"+key] = at
+		f.letters[partition+"/"+key] = keptLetter{at, l.ReceivedAt}
 		return nil
 	})
 	if err == nil && writable && f.journal.size < committed {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -136,4 +137,56 @@ func (f *File) rewritten(pool string, r *record[span]) ([]byte, error) {
 	line.Outcome = r.outcome
 	doc, err = encode(line)
 	return append(doc, '\n'), err
+}
+
+// TrimLetters drops dead letters received before an instant, at most max of them, and says how many it dropped.
+// deadletters.jsonl is written anew without them.
+func (f *File) TrimLetters(ctx context.Context, before time.Time, max int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("ledger: trim dead letters: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unlock == nil {
+		return 0, fmt.Errorf("ledger: trim dead letters: %w", errReadOnly)
+	}
+	gone := make(map[string]bool)
+	// In the order in which they lie, the oldest first.
+	order := slices.SortedFunc(maps.Keys(f.letters), func(a, b string) int {
+		return cmp.Compare(f.letters[a].offset, f.letters[b].offset)
+	})
+	for _, id := range order {
+		if len(gone) < max && isOld(f.letters[id].receivedAt, before) {
+			gone[id] = true
+		}
+	}
+	if len(gone) == 0 {
+		return 0, nil
+	}
+	left := make(map[string]keptLetter, len(order)-len(gone))
+	fresh, err := rewrite(filepath.Join(f.dir, deadName), func(w io.Writer) error {
+		size := int64(0)
+		for _, id := range order {
+			if gone[id] {
+				continue
+			}
+			kept := f.letters[id]
+			doc, err := f.dead.read(kept.span)
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(append(doc, '\n')); err != nil {
+				return err
+			}
+			left[id] = keptLetter{span{size, len(doc)}, kept.receivedAt}
+			size += int64(len(doc)) + 1
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ledger: trim dead letters: %w", err)
+	}
+	_ = f.dead.file.Close()
+	f.dead, f.letters = fresh, left
+	return len(gone), nil
 }

@@ -179,3 +179,25 @@ func (m *Memory) DeadLetters(ctx context.Context, n int) ([]scale.DeadLetter, er
 	}
 	return newest(letters, max(n, 0)), nil
 }
+
+// TrimLetters drops dead letters received before an instant, at most max of them, and says how many it dropped.
+func (m *Memory) TrimLetters(ctx context.Context, before time.Time, max int) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("ledger: trim dead letters: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for id, l := range m.letters {
+		if n < max && isOld(l.ReceivedAt, before) {
+			delete(m.letters, id)
+			n++
+		}
+	}
+	return n, nil
+}
+
+// isOld reports whether a dead letter was received before an instant. One that does not say when it was received is not.
+func isOld(receivedAt, before time.Time) bool {
+	return !receivedAt.IsZero() && receivedAt.Before(before)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/data/aztables"
 
@@ -113,4 +114,42 @@ func newest(letters []scale.DeadLetter, n int) []scale.DeadLetter {
 		return strings.Compare(ka, kb)
 	})
 	return letters[:min(n, len(letters))]
+}
+
+// TrimLetters deletes dead letters received before an instant, at most max of them, and says how many it deleted. A
+// letter that is kept again in the meantime stays. The service looks through all letters of a partition for it.
+func (t *Table) TrimLetters(ctx context.Context, before time.Time, max int) (int, error) {
+	if before = before.UTC(); before.Year() < firstYear {
+		return 0, nil
+	}
+	deleted := 0
+	err := t.partitions(ctx, deadPrefix, func(first cells) error {
+		partition := first.text("PartitionKey")
+		for from := ""; deleted < max; {
+			filter := fmt.Sprintf("PartitionKey eq '%s' and RowKey gt '%s' and received_at lt datetime'%s'",
+				partition, from, before.Format("2006-01-02T15:04:05.0000000Z"))
+			found, err := t.rows(ctx, filter, "PartitionKey,RowKey", min(max-deleted, maxActions))
+			if err != nil || len(found) == 0 {
+				return err
+			}
+			actions := make([]action, len(found))
+			for i, c := range found {
+				gone := &row{partition: partition, key: c.text("RowKey")}
+				actions[i] = action{gone, aztables.TransactionTypeDelete, c.text("odata.etag")}
+			}
+			switch err := t.submit(ctx, actions); {
+			case err == nil:
+				deleted += len(found)
+			case !lostRace(err):
+				return err
+			}
+			// Past these in any case: of a race that was lost the next trim finds what is left.
+			from = found[len(found)-1].text("RowKey")
+		}
+		return nil
+	})
+	if err != nil {
+		return deleted, fmt.Errorf("ledger: trim dead letters: %w", err)
+	}
+	return deleted, nil
 }

@@ -207,3 +207,37 @@ func manyDeadLetters(t *testing.T, l Ledger) {
 		t.Errorf("kept again, there are %d", n)
 	}
 }
+
+func trimmingLetters(t *testing.T, l Ledger) {
+	var all []scale.DeadLetter
+	for i := range 250 {
+		all = append(all, letter(fmt.Sprint(i%2), int64(i), i*60_000))
+	}
+	keep(t, l, all...)
+	// Kept again, later: the row is the same, and its age is the new one.
+	again := letter("0", 0, 249*60_000)
+	keep(t, l, again)
+	commit(t, l, "web", scale.Commit{Entry: Entry("web", Noon, 1)})
+	noon := Noon.Truncate(time.Millisecond)
+	trim := func(before time.Time, max, want int) {
+		t.Helper()
+		if got, err := l.TrimLetters(t.Context(), before, max); got != want || err != nil {
+			t.Errorf("trim: %d, %v, want %d", got, err, want)
+		}
+	}
+	trim(time.Time{}, 999, 0)
+	trim(noon.Add(time.Minute), 999, 0)
+	trim(noon.Add(20*time.Minute), 0, 0)
+	trim(noon.Add(20*time.Minute), 4, 4)
+	trim(noon.Add(20*time.Minute), 999, 15)
+	trim(noon.Add(20*time.Minute), 999, 0)
+	trim(noon.Add(245*time.Minute), 999, 225)
+	same(t, "left", letters(t, l, 999), []scale.DeadLetter{again, all[249], all[248], all[247], all[246], all[245]})
+	keep(t, l, all[1])
+	if n := len(letters(t, l, 999)); n != 7 {
+		t.Errorf("one more was kept, and there are %d", n)
+	}
+	if got := entries(t, l, "web", time.Time{}, 9); len(got) != 1 {
+		t.Errorf("the journal has %d entries", len(got))
+	}
+}

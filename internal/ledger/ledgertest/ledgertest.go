@@ -27,6 +27,7 @@ type Ledger interface {
 	DeadLetters(ctx context.Context, n int) ([]scale.DeadLetter, error)
 	Pools(ctx context.Context) ([]string, error)
 	Trim(ctx context.Context, pool string, before time.Time, max int) (int, error)
+	TrimLetters(ctx context.Context, before time.Time, max int) (int, error)
 }
 
 // Run runs the suite; open makes an empty ledger for each test.
@@ -54,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) Ledger) {
 		{"trimming deletes what is old and nothing else", trimming},
 		{"dead letters are kept once, the newest first", deadLetters},
 		{"many dead letters are kept in one call", manyDeadLetters},
+		{"old dead letters are trimmed and no others", trimmingLetters},
 		{"what cannot be kept is refused", refusals},
 		{"a call that nobody waits for is no conflict", cancelled},
 	} {
