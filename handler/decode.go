@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"trimtab/internal/engine"
 	"trimtab/internal/metric"
 	"trimtab/internal/policy"
 	"trimtab/internal/scale"
@@ -38,7 +39,7 @@ CloudEvent in binary mode lies in the properties. --properties names a file that
 			if err != nil {
 				return err
 			}
-			d := &decoding{out: json.NewEncoder(h.stdout), pools: pools, decoder: metric.NewDecoder(), properties: beside}
+			d := &decoding{out: json.NewEncoder(h.stdout), pools: pools, decoder: metric.NewDecoder(), properties: beside, name: engine.Named(pools)}
 			if len(args) == 0 {
 				args = []string{"-"}
 			}
@@ -88,6 +89,8 @@ type decoding struct {
 	pools      []scale.Pool
 	decoder    *metric.Decoder
 	properties metric.Properties
+	// name gives a sample that bears a set's mere name the set's ID, as the handler does.
+	name func(*scale.Sample)
 
 	bodies, samples, heard, notices, rejections int
 }
@@ -117,6 +120,8 @@ type noticeLine struct {
 	State    string           `json:"state,omitempty"`
 	Over     bool             `json:"over,omitempty"`
 	By       string           `json:"by,omitempty"`
+	Before   *int             `json:"before,omitempty"`
+	After    *int             `json:"after,omitempty"`
 }
 
 type rejectionLine struct {
@@ -136,7 +141,7 @@ func (d *decoding) body(from string, body []byte) error {
 	}
 	for _, n := range d.decoder.Notices() {
 		d.notices++
-		errs = append(errs, d.out.Encode(noticeLine{from, n.Source.Element, n.Kind, n.Resource, n.At, n.Machines, n.State, n.Over, n.By}))
+		errs = append(errs, d.out.Encode(noticeLine{from, n.Source.Element, n.Kind, n.Resource, n.At, n.Machines, n.State, n.Over, n.By, n.From, n.To}))
 	}
 	for _, r := range rejected {
 		d.rejections++
@@ -146,6 +151,7 @@ func (d *decoding) body(from string, body []byte) error {
 }
 
 func (d *decoding) sample(from string, s *scale.Sample) sampleLine {
+	d.name(s)
 	l := sampleLine{
 		From: from, Element: s.Source.Element, Resource: s.Resource, Metric: s.Metric, Dimensions: s.Dimensions, At: s.At,
 		Unit: s.Unit, Values: map[string]float64{}, Signals: []string{},
@@ -168,14 +174,20 @@ func (d *decoding) sample(from string, s *scale.Sample) sampleLine {
 			l.Values[v.name] = v.value
 		}
 	}
-	sameResource, sameSeries := false, false
+	sameResource, sameSeries, misfit := false, false, ""
 	for i := range d.pools {
 		for j := range d.pools[i].Signals {
 			g := &d.pools[i].Signals[j]
-			sameResource = sameResource || g.Resource == s.Resource
-			sameSeries = sameSeries || (g.Resource == s.Resource && g.Metric == s.Metric)
-			if metric.Listens(g, s) {
+			heard := metric.Hears(g, s.Resource)
+			sameResource = sameResource || heard
+			sameSeries = sameSeries || (heard && g.Metric == s.Metric)
+			if !metric.Listens(g, s) {
+				continue
+			}
+			if _, fits := metric.InUnit(g, *s); fits {
 				l.Signals = append(l.Signals, d.pools[i].Name+"."+g.Name)
+			} else {
+				misfit = fmt.Sprintf("signal %s.%s names this series, but is in %s, which %s is no unit of", d.pools[i].Name, g.Name, g.Unit, metric.UnitOf(s))
 			}
 		}
 	}
@@ -185,6 +197,8 @@ func (d *decoding) sample(from string, s *scale.Sample) sampleLine {
 		if s.Has == scale.HasCount && s.Count == 0 {
 			l.Note = "count 0: nothing was measured, so nothing is folded"
 		}
+	case misfit != "":
+		l.Note = misfit
 	case sameSeries:
 		l.Note = "a signal names this resource and metric, but other dimensions"
 	case sameResource:

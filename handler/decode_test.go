@@ -42,3 +42,21 @@ func TestDecodeShowsNotices(t *testing.T) {
 		t.Errorf("%d\n%s\n%s", code, out, errs)
 	}
 }
+
+func TestDecodeAnswersAsTheHandlerRoutes(t *testing.T) {
+	own := func(resource, rest string) string {
+		return `{"trimtab":1,"resource":"` + resource + `","metric":"Percentage CPU","time":"2026-05-04T09:00:00Z","value":1` + rest + `}`
+	}
+	for name, c := range map[string]struct{ body, want string }{
+		"the mere name of a set":       {own("web", ""), `virtualmachinescalesets/web","metric":"percentage cpu","at":"2026-05-04T09:00:00Z","values":{"average":1,"count":1,"maximum":1,"minimum":1,"total":1},"signals":["web.cpu"]`},
+		"a name that is no set's":      {own("shop", ""), `"signals":[],"note":"no signal names this resource"`},
+		"a unit of another quantity":   {own(webSet, `,"unit":"Bytes"`), `"signals":[],"note":"signal web.cpu names this series, but is in percent, which Bytes is no unit of"`},
+		"another unit of the signal's": {own(webSet, `,"unit":"1"`), `"signals":["web.cpu"]`},
+		"what autoscale counts":        {`{"category":"AutoscaleScaleActions","time":"2026-05-04T09:06:01Z","properties":{"ResourceId":"` + webSet + `","OldInstancesCount":3,"NewInstancesCount":4}}`, `"before":3,"after":4`},
+	} {
+		code, out, errs := call(t, nil, "decode", write(t, "body.json", c.body))
+		if code != exitDone || !strings.Contains(out, c.want) {
+			t.Errorf("%s: %d, want %s\n%s\n%s", name, code, c.want, out, errs)
+		}
+	}
+}

@@ -81,19 +81,27 @@ func (r *recording) run(ctx context.Context, h *hall, now time.Time) (err error)
 	return nil
 }
 
-// write reads the stretch into the file. What was read before an error stays there, whole lines of it.
+// write reads the stretch into the file. What was read before an error stays there, whole lines of it; until there is
+// something to write, the file keeps what it held.
 func (r *recording) write(ctx context.Context, h *hall, s hub.Stretch) (n int, err error) {
 	var out io.Writer = h.stdout
 	if r.out != "-" {
-		file, err := os.OpenFile(r.out, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-		if err != nil {
-			return 0, err
+		file, failure := os.OpenFile(r.out, os.O_CREATE|os.O_WRONLY, 0o600)
+		if failure != nil {
+			return 0, failure
 		}
 		defer func() { err = errors.Join(err, file.Close()) }()
-		out = file
+		out = &replacing{file: file}
 	}
 	w := record.NewWriter(out, strings.HasSuffix(r.out, ".gz"))
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() {
+		if n == 0 && err != nil {
+			return
+		}
+		// Nothing at all is a recording too, and takes the place of the one before.
+		_, failure := out.Write(nil)
+		err = errors.Join(err, failure, w.Close())
+	}()
 	name := strings.ToLower(s.Hub.Name())
 	s.Each = func(e hub.Event) error {
 		return w.Write(&record.Event{
@@ -102,6 +110,26 @@ func (r *recording) write(ctx context.Context, h *hall, s hub.Stretch) (n int, e
 		})
 	}
 	return hub.Read(ctx, s)
+}
+
+// replacing writes to a file in the place of what it held, which stays until the first write: a hub that cannot be reached
+// costs nobody an earlier recording.
+type replacing struct {
+	file  *os.File
+	begun bool
+}
+
+func (r *replacing) Write(b []byte) (int, error) {
+	if !r.begun {
+		r.begun = true
+		// Pipes and devices hold nothing, and cannot be cut.
+		if info, err := r.file.Stat(); err == nil && info.Mode().IsRegular() {
+			if err := r.file.Truncate(0); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return r.file.Write(b)
 }
 
 // instant reads an instant, or how long ago one was; zero where the text is empty.

@@ -121,6 +121,38 @@ func TestAPartOfAHubIsRecorded(t *testing.T) {
 	}
 }
 
+func TestARecordingOutlivesAReadThatFails(t *testing.T) {
+	b, environ := rig(t)
+	file := write(t, "f.jsonl", "what an earlier recording holds\n")
+	held := func() string {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	before := held()
+	for _, c := range []struct {
+		environ []string
+		args    []string
+	}{
+		{[]string{setHubString + "=nonsense", setHubName + "=metrics"}, nil},
+		{environ, []string{"--partition", "7"}},
+	} {
+		if code, _, _ := call(t, c.environ, append([]string{"record", "--out", file}, c.args...)...); code == exitDone || held() != before {
+			t.Errorf("%v: exit %d, the file holds %q", c.args, code, held())
+		}
+	}
+	if code, _, errs := call(t, environ, "record", "--out", file); code != exitDone || held() != "" {
+		t.Errorf("an empty hub: exit %d, %s, the file holds %q", code, errs, held())
+	}
+	b.Append("metrics", "0", broker.Event{Body: []byte("{}")})
+	if code, _, errs := call(t, environ, "record", "--out", file); code != exitDone || len(eventsIn(t, file)) != 1 {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
 func TestSendKeepsAPace(t *testing.T) {
 	start := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {

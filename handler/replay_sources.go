@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"trimtab/internal/metric"
 	"trimtab/internal/record"
 	"trimtab/internal/replay"
 	"trimtab/internal/replay/trace"
@@ -135,48 +134,6 @@ func readRecording(path string) ([]record.Event, error) {
 	}
 	events, err := lines.All()
 	return append([]record.Event{first}, events...), err
-}
-
-// recorded makes a load of the samples of a recording that the pool's signal listens to: their totals or averages, as the
-// load of the whole pool.
-func (r *readFlags) recorded(path string, events []record.Event, p *replay.Policy) (*trace.Series, error) {
-	var signal *scale.Signal
-	for i := range p.Pool.Signals {
-		if p.Pool.Signals[i].Name == r.signal {
-			signal = &p.Pool.Signals[i]
-		}
-	}
-	if signal == nil {
-		return nil, fmt.Errorf("--on %s: a recording holds samples of all kinds: --signal names the pool's signal that is the load of "+
-			"the whole pool, not of one instance", path)
-	}
-	decoder := metric.NewDecoder()
-	var rows strings.Builder
-	rows.WriteString("time,value\n")
-	n := 0
-	for i := range events {
-		samples, _ := decoder.Decode(events[i].Body, scale.Source{})
-		for k := range samples {
-			s := &samples[k]
-			if !metric.Listens(signal, s) || s.Resource != signal.Resource || s.Metric != signal.Metric {
-				continue
-			}
-			v := s.Average
-			if signal.Aggregation == scale.Total && s.Has&scale.HasTotal != 0 {
-				v = s.Total
-			}
-			n++
-			fmt.Fprintf(&rows, "%s,%g\n", s.At.UTC().Format(time.RFC3339Nano), v)
-		}
-	}
-	if n == 0 {
-		return nil, fmt.Errorf("--on %s: none of its %d events has a sample of signal %s", path, len(events), signal.Name)
-	}
-	out, err := trace.ReadCSV(filepath.Base(path), []byte(rows.String()), trace.CSVOptions{Interval: max(r.csv.Interval, time.Minute)})
-	if err == nil {
-		out.Origin = "recording, signal " + signal.Name
-	}
-	return out, err
 }
 
 // readJournal reads a pool's entries from a file or from the ledger.

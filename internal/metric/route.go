@@ -22,8 +22,8 @@ func Wild(sig *scale.Signal) bool {
 	return sig.Resource == AnyResource || strings.HasSuffix(sig.Resource, machinesOf)
 }
 
-// hears reports whether a signal is of a resource.
-func hears(sig *scale.Signal, resource string) bool {
+// Hears reports whether a signal is of a resource.
+func Hears(sig *scale.Signal, resource string) bool {
 	if sig.Resource == resource || sig.Resource == AnyResource {
 		return true
 	}

@@ -58,7 +58,7 @@ type rest struct {
 // takes a sample that has each of its keys, with that value or with any where the value is "*". Names of dimensions are
 // compared without regard to case, their values exactly.
 func Listens(sig *scale.Signal, s *scale.Sample) bool {
-	if sig.Metric != s.Metric || !hears(sig, s.Resource) {
+	if sig.Metric != s.Metric || !Hears(sig, s.Resource) {
 		return false
 	}
 	if len(sig.Dimensions) == 0 || s.Dimensions == "" {
