@@ -29,6 +29,8 @@ var quantities = map[string]quantity{
 	"microseconds": {lapse, 1e-6}, "us": {lapse, 1e-6}, "µs": {lapse, 1e-6}, "nanoseconds": {lapse, 1e-9}, "ns": {lapse, 1e-9},
 	"minutes": {lapse, 60}, "min": {lapse, 60}, "hours": {lapse, 3600}, "h": {lapse, 3600},
 	"countpersecond": {rate, 1}, "1/s": {rate, 1}, "bytespersecond": {flow, 1}, "by/s": {flow, 1}, "bytes/s": {flow, 1},
+	"kby/s": {flow, 1e3}, "kiby/s": {flow, 1 << 10}, "kib/s": {flow, 1 << 10}, "mby/s": {flow, 1e6},
+	"miby/s": {flow, 1 << 20}, "mib/s": {flow, 1 << 20}, "gby/s": {flow, 1e9}, "giby/s": {flow, 1 << 30}, "gib/s": {flow, 1 << 30},
 	"count": {countable, 1},
 }
 

@@ -21,6 +21,8 @@ func TestSamplesComeInTheUnitOfTheirSignal(t *testing.T) {
 		{"the same unit in another casing", "/r", "latency", "MilliSeconds", "milliseconds", 1},
 		{"milliseconds for a signal in seconds", "/r", "latency", "ms", "Seconds", 0.001},
 		{"mebibytes for a signal in bytes", "/r", "memory", "MiBy", "Bytes", 1 << 20},
+		{"mebibytes a second for a signal in bytes a second", "/r", "network", "MiBy/s", "BytesPerSecond", 1 << 20},
+		{"bytes a second are no bytes, in thousands either", "/r", "network", "kBy/s", "Bytes", 0},
 		{"a platform metric that does not say its unit", windowSet, "percentage cpu", "", "Percent", 1},
 		{"a platform metric for a signal in another unit", windowSet, "available memory bytes", "", "GiB", 1.0 / (1 << 30)},
 		{"a gateway's latency in seconds", gateway, "backendconnecttime", "", "s", 0.001},
