@@ -7,6 +7,7 @@ const (
 	act    = "internal/engine/act.go"
 	visit  = "internal/engine/visit.go"
 	follow = "internal/engine/follow.go"
+	facts  = "internal/engine/facts.go"
 	corr   = "internal/engine/engine.go"
 	decide = "internal/guard/guard.go"
 	rails  = "internal/guard/rails.go"
@@ -18,6 +19,8 @@ const (
 // mutants are the deliberate faults. Those in the models stand for a ledger that would break its contract.
 var mutants = []mutant{
 	{"no_etag", act, `scale.Change{ETag: in.BaselineETag}`, `scale.Change{}`},
+	{"other_machines_deleted", act, `scale.Change{Delete: in.Victims}`, `scale.Change{Delete: in.Victims[1:]}`},
+	{"machines_not_listed_shrunk_by_count", facts, "\tv.control.Facts.Victims = &scale.Victims{Names: names}\n", "\tif err != nil {\n\t\treturn false\n\t}\n\tv.control.Facts.Victims = &scale.Victims{Names: names}\n"},
 	{"another_count_sent", act, `n := in.Capacity()`, `n := in.Capacity() + 1`},
 	{
 		"sent_before_the_intent_is_stored", visit, "\tif err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {",

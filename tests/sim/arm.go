@@ -33,6 +33,9 @@ type set struct {
 	zeroUntil     time.Time
 	zeroes        int
 	lowers, moves bool
+	// names are the machines as they were when last asked for, named how many ever had one.
+	names []string
+	named int
 }
 
 // operation is a change that was accepted.
@@ -154,11 +157,16 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 			}
 			return nil, refusal
 		}
-		if c.ETag != s.etag() {
+		if c.ETag != s.etag() && len(c.Delete) == 0 {
 			return nil, fleetError("change", scale.ClassPrecondition, 412, "PreconditionFailed", 0)
 		}
 		w.checkApplied(s, &c, ours)
-		op := s.write(c.Capacity, c.Mix, ours)
+		var op *operation
+		if len(c.Delete) > 0 {
+			op = s.remove(c.Delete, ours)
+		} else {
+			op = s.write(c.Capacity, c.Mix, ours)
+		}
 		if op.done {
 			return scale.Accepted{Done: true}, nil
 		}

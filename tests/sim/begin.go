@@ -32,7 +32,12 @@ func (w *world) begin() {
 	} else {
 		w.policy = &tracker{seed: w.o.Seed}
 		for i := range 1 + r.IntN(2) {
-			w.pools = append(w.pools, &pool{Pool: drawPool(r, i)})
+			p := drawPool(r, i)
+			if w.o.Seed%4 == 2 {
+				// Its fleet can count, and so choose.
+				p.Rails.Shrink.Order = []scale.Preference{scale.PreferOldest}
+			}
+			w.pools = append(w.pools, &pool{Pool: p})
 		}
 	}
 	for _, p := range w.pools {

@@ -83,6 +83,9 @@ func (w *world) checkIntent(t *task, p *pool, c *scale.Commit, before *scale.Con
 	if !ok || in.Capacity()-read != in.To.Instances-in.From.Instances {
 		w.broken(1, "%s bases a change of %s on %d %s, which it did not read in this turn", t.name, p.Name, in.From.Instances, in.BaselineETag)
 	}
+	if in.Direction == scale.Shrink && len(p.Rails.Shrink.Order) > 0 && len(in.Victims) == 0 {
+		w.broken(10, "%s shrinks %s by the count, and not by the machines that it chose", t.name, p.Name)
+	}
 	at := in.StartedAt
 	pinned := before.Orders.Pin.Holds(at)
 	switch {
@@ -239,10 +242,11 @@ func (w *world) checkChange(t *task, s *set, c *scale.Change) *change {
 	if p.Mode != scale.Enforce {
 		w.broken(11, "a change although %s observes", p.Name)
 	}
-	if c.ETag == "" {
+	byName := len(c.Delete) > 0
+	if c.ETag == "" && !byName {
 		w.broken(2, "%s sends a change without an ETag", t.name)
 	}
-	if _, ok := t.turn.reads[s.id+c.ETag]; !ok {
+	if _, ok := t.turn.reads[s.id+c.ETag]; !ok && !byName {
 		w.broken(1, "%s sends a change on %s, which it did not read in this turn", t.name, c.ETag)
 	}
 	if p.control == nil || p.control.Intent == nil || !t.attempt[p.control.Intent.Owner] {
@@ -257,7 +261,9 @@ func (w *world) checkChange(t *task, s *set, c *scale.Change) *change {
 	if !w.now.Before(in.LeaseUntil) {
 		w.broken(4, "%s sends a change after its lease", t.name)
 	}
-	if c.Capacity != nil && *c.Capacity != in.Capacity() || c.Capacity == nil && in.To.Instances != in.From.Instances {
+	if byName {
+		w.checkDeletion(t, p, in, c)
+	} else if c.Capacity != nil && *c.Capacity != in.Capacity() || c.Capacity == nil && in.To.Instances != in.From.Instances || len(in.Victims) > 0 {
 		w.broken(10, "%s sends another count than it intends", t.name)
 	}
 	return ours
@@ -283,6 +289,9 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	}
 	if ours.result == scale.Abandoned || ours.result == scale.Refused {
 		w.broken(10, "the change of %s is applied after it was written down as %s", p.Name, ours.result)
+	}
+	if len(c.Delete) > 0 {
+		w.checkDeleted(s, p, ours, c)
 	}
 	if c.Capacity != nil && (*c.Capacity < s.capacity && ours.Direction == scale.Grow || *c.Capacity > s.capacity && ours.Direction == scale.Shrink) {
 		w.broken(1, "%s means to %s and sets %s from %d to %d", p.Name, ours.Direction, s.id, s.capacity, *c.Capacity)

@@ -70,7 +70,7 @@ type Result struct {
 
 // Counts say how much happened.
 type Counts struct {
-	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Crashes, Lost, Letters, Faults int
+	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Crashes, Lost, Letters, Faults int
 }
 
 // Add sums counts.
@@ -83,6 +83,7 @@ func (c *Counts) Add(o Counts) {
 	c.Redecided += o.Redecided
 	c.Changes += o.Changes
 	c.Applied += o.Applied
+	c.Deletions += o.Deletions
 	c.Crashes += o.Crashes
 	c.Lost += o.Lost
 	c.Letters += o.Letters

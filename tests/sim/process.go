@@ -60,7 +60,9 @@ type task struct {
 // turn is what a task has seen and done since it last began with a pool.
 type turn struct {
 	// reads are the ETags read in this turn, with the counts that came with them.
-	reads     map[string]int
+	reads map[string]int
+	// chosen are the machines that were chosen in this turn.
+	chosen    []string
 	committed bool
 	// fence is until when the scale set asked not to be read, as the ledger said when the turn began.
 	fence time.Time

@@ -75,7 +75,7 @@ func TestHistories(t *testing.T) {
 	// A simulation in which nothing goes wrong proves nothing.
 	c := s.Counts
 	for name, n := range map[string]int{
-		"conflicts": c.Conflicts, "changes applied": c.Applied, "crashes": c.Crashes, "batches lost to the host": c.Lost,
+		"conflicts": c.Conflicts, "changes applied": c.Applied, "deletions by name": c.Deletions, "crashes": c.Crashes, "batches lost to the host": c.Lost,
 		"dead letters": c.Letters, "faults": c.Faults, "entries decided again": c.Redecided,
 	} {
 		if n*20 < s.Histories {

@@ -164,6 +164,7 @@ const (
 	faultReadFails  kind = "readfails"
 	faultReadLimit  kind = "readlimit"
 	faultCount      kind = "count"
+	faultChoose     kind = "choose"
 	faultZero       kind = "zero"
 	faultRefused    kind = "refused"
 	faultThrottled  kind = "throttled"
@@ -192,7 +193,7 @@ const (
 // rates are how likely each fault is where it may happen, before the seed makes some rarer and some more frequent.
 var rates = map[kind]float64{
 	faultCrash: 0.012, faultBusy: 0.03, faultLost: 0.03, faultSlow: 0.02, faultLate: 0.02, faultOutage: 0.02,
-	faultReadFails: 0.05, faultReadLimit: 0.02, faultCount: 0.03, faultZero: 0.01, faultRefused: 0.06, faultThrottled: 0.05,
+	faultReadFails: 0.05, faultReadLimit: 0.02, faultCount: 0.03, faultChoose: 0.1, faultZero: 0.01, faultRefused: 0.06, faultThrottled: 0.05,
 	faultUnanswered: 0.10, faultUnsent: 0.04, faultFollow: 0.06, faultExpired: 0.06, faultOpFails: 0.15,
 	faultOpSlow: 0.15, faultPreempted: 0.05, faultArmOutage: 0.01, faultForeign: 0.03, faultEviction: 0.03,
 	faultHandOver: 0.03, faultDoubled: 0.06, faultDelayed: 0.06, faultCorrected: 0.06, faultMalformed: 0.05,

@@ -1,0 +1,87 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"trimtab/internal/scale"
+)
+
+// machines are the names of the machines that there are. Which of them goes matters to a deletion by name alone; all else
+// counts, and takes the newest or makes new ones.
+func (s *set) machines() []string {
+	for len(s.names) < s.live {
+		s.named++
+		s.names = append(s.names, fmt.Sprintf("%s_%d", s.id[strings.LastIndexByte(s.id, '/')+1:], s.named))
+	}
+	s.names = s.names[:s.live]
+	return s.names
+}
+
+// remove takes machines away by name, and lowers the count by as many; those that have gone are none (facts: VMSS 1.1).
+func (s *set) remove(names []string, ours *change) *operation {
+	there := s.machines()
+	s.names = slices.DeleteFunc(slices.Clone(there), func(name string) bool { return slices.Contains(names, name) })
+	gone := len(there) - len(s.names)
+	s.live -= gone
+	s.capacity = max(0, s.capacity-gone)
+	return s.write(nil, nil, ours)
+}
+
+// Choose names machines that are to go: those that are there the longest.
+func (f countingFleet) Choose(ctx context.Context, id string, _ scale.Facts, n int, _ []scale.Preference) ([]string, error) {
+	t, w, s := taskOf(ctx), f.w, f.w.sets[id]
+	got, err := t.cross(ctx, "arm choose "+id, func() (any, error) {
+		if r, hit := w.fault(faultChoose); hit {
+			return nil, fleetError("count", scale.ClassThrottled, 429, "TooManyRequests", span(r, 5*time.Second, 20*time.Minute))
+		}
+		all := s.machines()
+		return slices.Clone(all[:min(n, len(all))]), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.turn.chosen = got.([]string)
+	return t.turn.chosen, nil
+}
+
+// checkDeletion looks at a deletion by name before it goes out. It carries no ETag (facts: VMSS 1.1): what stands for it is
+// that the names are those of the stored intent, chosen in the turn that decided on what it had read (invariants 1, 2).
+func (w *world) checkDeletion(t *task, p *pool, in *scale.Intent, c *scale.Change) {
+	if c.ETag != "" || c.Capacity != nil || c.Mix != nil {
+		w.broken(2, "%s deletes machines of %s and changes more", t.name, p.Name)
+	}
+	if in.Direction != scale.Shrink || !slices.Equal(c.Delete, in.Victims) || len(c.Delete) != in.From.Instances-in.To.Instances {
+		w.broken(10, "%s deletes %v of %s and intends %v", t.name, c.Delete, p.Name, in.Victims)
+	}
+	if _, ok := t.turn.reads[p.ScaleSet+in.BaselineETag]; !ok {
+		w.broken(1, "%s deletes machines of %s on %s, which it did not read in this turn", t.name, p.Name, in.BaselineETag)
+	}
+	for i, name := range c.Delete {
+		if !slices.Contains(t.turn.chosen, name) || slices.Contains(c.Delete[:i], name) {
+			w.broken(1, "%s deletes %s of %s, which was not chosen in this turn, or twice", t.name, name, p.Name)
+		}
+	}
+}
+
+// checkDeleted looks at a deletion of ours as it takes effect. Without a stranger's write since the read, which only an ETag
+// could tell, the count keeps its limits (invariant 3).
+func (w *world) checkDeleted(s *set, p *pool, ours *change, c *scale.Change) {
+	w.result.Counts.Deletions++
+	gone := 0
+	for _, name := range s.machines() {
+		if slices.Contains(c.Delete, name) {
+			gone++
+		}
+	}
+	// Too few to choose from may leave a set that is too large too large.
+	if least, to := p.Rails.Limits.Min, ours.To.Instances; to < least {
+		w.broken(3, "%s means to have %d machines, fewer than %d", p.Name, to, least)
+	}
+	if s.etag() == ours.BaselineETag && s.capacity-gone < ours.Capacity() {
+		w.broken(3, "%s falls to %d by a deletion that means %d", p.Name, s.capacity-gone, ours.Capacity())
+	}
+}
