@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -60,6 +61,17 @@ func draw(seed uint64) (*scale.View, *scale.Proposal) {
 		v.Facts.Spot, v.Facts.Mix = true, &scale.Mix{Base: r.IntN(5), RegularPercent: r.IntN(101)}
 		p.Blend = &scale.Blend{Mix: scale.Mix{Base: r.IntN(5), RegularPercent: r.IntN(120)}, Rounding: scale.RegularUp}
 	}
+	switch r.IntN(4) {
+	case 0:
+		v.Rails.Shrink.Order = []scale.Preference{scale.PreferOldest}
+		fallthrough
+	case 1:
+		// Also without an order: a view may be told what it is not, and names are then of no use.
+		v.Facts.Victims = &scale.Victims{}
+		for i := range r.IntN(12) {
+			v.Facts.Victims.Names = append(v.Facts.Victims.Names, fmt.Sprint("m", i))
+		}
+	}
 	return v, p
 }
 
@@ -85,11 +97,16 @@ func FuzzDecide(f *testing.F) {
 			return
 		}
 		l := v.Rails.Limits
-		if to != from && (to < l.Min || to > l.Max || (v.Facts.PlatformMax > 0 && to > v.Facts.PlatformMax)) {
+		// Where too few machines may go, a set beyond its limits comes nearer to them.
+		nearer := len(d.Victims) > 0 && to < from && to >= l.Min
+		if to != from && !nearer && (to < l.Min || to > l.Max || (v.Facts.PlatformMax > 0 && to > v.Facts.PlatformMax)) {
 			t.Errorf("%d leaves [%d, %d] or the platform's %d", to, l.Min, l.Max, v.Facts.PlatformMax)
 		}
 		if v.Frozen || v.Orders.Freeze.Holds(v.Now) || v.Memory.InFlight != nil {
 			t.Errorf("%s although frozen or in flight", d.Action)
+		}
+		if n := len(d.Victims); n > 0 && n != from-to || n == 0 && to < from && len(v.Rails.Shrink.Order) > 0 && v.Facts.Victims != nil {
+			t.Errorf("from %d to %d by deleting %v", from, to, d.Victims)
 		}
 		if p.Fault != "" && !v.Orders.Pin.Holds(v.Now) {
 			t.Error("acts on a policy at fault")
@@ -117,6 +134,10 @@ func settles(t *testing.T, v *scale.View, p *scale.Proposal, d scale.Decision) {
 	after := *v
 	after.Facts.Capacity, after.Facts.Mix = d.To.Instances, d.To.Mix
 	after.Memory.Recommendations, after.Memory.Capacities = d.Recommendations, d.Capacities
+	if len(d.Victims) > 0 {
+		// They have gone, and nobody has chosen others yet.
+		after.Facts.Victims = &scale.Victims{}
+	}
 	switch d.Direction {
 	case scale.Grow:
 		after.Memory.GrownAt = v.Now

@@ -198,7 +198,7 @@ func (w *walk) close() scale.Decision {
 			d.Nominal = &n
 		}
 	}
-	if chosen := v.Facts.Victims; chosen != nil && d.Direction == scale.Shrink {
+	if chosen := v.Facts.Victims; chosen != nil && d.Direction == scale.Shrink && len(v.Rails.Shrink.Order) > 0 {
 		d.Victims = chosen.Names[:w.from-w.number]
 		// A deletion changes nothing else.
 		d.To.Mix = v.Facts.Mix
