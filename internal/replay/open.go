@@ -176,6 +176,11 @@ func ReadEntries(data []byte) ([]scale.Entry, error) {
 		if err := json.Unmarshal(data, &all); err != nil {
 			return nil, fmt.Errorf("read entries: %w", err)
 		}
+		for i := range all {
+			if all[i].Version != scale.EntryVersion || all[i].Pool == "" {
+				return nil, fmt.Errorf("read entry %d: it is no journal entry of version %d", i+1, scale.EntryVersion)
+			}
+		}
 		return all, nil
 	}
 	var all []scale.Entry
