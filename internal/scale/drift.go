@@ -34,6 +34,10 @@ func Drifted(old *Drift, f Facts, evictions []Eviction) *Drift {
 	}
 	told := 0
 	for _, e := range evictions {
+		if f.ProvisioningState == "Updating" {
+			// What an operation is making is missing too, and no eviction explains it.
+			break
+		}
 		if age := f.ReadAt.Sub(e.At); age <= evictedLately && age >= -time.Minute {
 			told += e.Instances
 		}

@@ -82,8 +82,11 @@ const RivalEvaluation = "evaluation"
 const (
 	// KeepNotices is how long, in whole.
 	KeepNotices = 24 * time.Hour
-	// KeepNames is how long the names of evicted machines are kept, so that the same eviction is not counted twice.
-	KeepNames = 15 * time.Minute
+	// sameEviction is how far apart two tellings of one eviction may lie; a machine that goes again later has come back.
+	sameEviction = 15 * time.Minute
+	// KeepNames is how long the names of evicted machines are kept, so that an eviction that is told again, after an
+	// outage or from a hub read anew, is not counted twice.
+	KeepNames = 6 * time.Hour
 	// MaxEvictions, MaxAilments and MaxRivals bound the numbers of each; the newest stay.
 	MaxEvictions, MaxAilments, MaxRivals = 64, 64, 16
 	// maxEvictedNames bounds the names of all evictions together.
@@ -133,7 +136,7 @@ func (n *Notes) Evict(at time.Time, zone string, machines []string) (news int) {
 func (n *Notes) evicted(machine string, at time.Time) bool {
 	for i := range n.Evictions {
 		e := &n.Evictions[i]
-		if at.Sub(e.At).Abs() <= KeepNames && slices.Contains(e.Machines, machine) {
+		if at.Sub(e.At).Abs() <= sameEviction && slices.Contains(e.Machines, machine) {
 			return true
 		}
 	}

@@ -81,6 +81,18 @@ func TestARivalsDeedIsNotedOnce(t *testing.T) {
 	}
 }
 
+func TestAnEvictionToldAgainAfterAnOutageIsNotCountedTwice(t *testing.T) {
+	var n scale.Notes
+	n.Evict(noon, "1", []string{"m1", "m2"})
+	n.Trim(noon.Add(2 * time.Hour))
+	if news := n.Evict(noon.Add(5*time.Minute), "1", []string{"m1", "m2"}); news != 0 {
+		t.Errorf("%d of two machines counted again", news)
+	}
+	if news := n.Evict(noon.Add(time.Hour), "1", []string{"m1"}); news != 1 {
+		t.Errorf("a machine that came back and went again is %d", news)
+	}
+}
+
 func TestNotesAreBoundedAndAge(t *testing.T) {
 	var n scale.Notes
 	for i := range 3 * scale.MaxEvictions {
@@ -101,6 +113,13 @@ func TestNotesAreBoundedAndAge(t *testing.T) {
 	for _, e := range n.Evictions {
 		if named := end.Sub(e.At) <= scale.KeepNames; named != (len(e.Machines) == 1) {
 			t.Errorf("names at %v: %v", e.At, e.Machines)
+		}
+	}
+	old := n
+	old.Trim(end.Add(scale.KeepNames + time.Minute))
+	for _, e := range old.Evictions {
+		if len(e.Machines) != 0 {
+			t.Errorf("names are kept too long: %+v", e)
 		}
 	}
 	n.Trim(end.Add(-time.Hour))
