@@ -38,8 +38,9 @@ type codedError struct {
 // lookFor bounds each thing that the doctor asks a service.
 const lookFor = 20 * time.Second
 
-// evaluatedWithin is how old a pool's last evaluation may be: sweeps come each minute.
-const evaluatedWithin = 5 * time.Minute
+// evaluatedWithin is how old a pool's last evaluation may be: sweeps come each minute, and leave a pool at rest alone for
+// five minutes at most.
+const evaluatedWithin = 10 * time.Minute
 
 // doctorCommand looks over an installation.
 func doctorCommand(h *hall) *cobra.Command {

@@ -51,7 +51,7 @@ func rewind(c *scale.Control, now time.Time, lease time.Duration) {
 		c.Facts.ReadAt, c.FactsOutdated = now, true
 	}
 	if ahead {
-		c.FactsRetryAt, c.NextEdgeAt, c.EvaluatedAt = time.Time{}, time.Time{}, time.Time{}
+		c.FactsRetryAt, c.NextEdgeAt, c.RestUntil, c.EvaluatedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	}
 	if c.Intent == nil {
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"trimtab/internal/scale"
 )
@@ -19,6 +20,8 @@ func Reorder(ctx context.Context, ledger Ledger, pool, attempt string, change fu
 		c := stored.Control
 		c.Version = scale.ControlVersion
 		change(&c.Orders)
+		// What was ordered is news: the next sweep evaluates.
+		c.RestUntil = time.Time{}
 		c.Attempt = fmt.Sprintf("%s-%d", attempt, try)
 		err = ledger.Commit(ctx, pool, scale.Commit{
 			Attempt: c.Attempt, Control: &c, ControlVersion: stored.ControlVersion,

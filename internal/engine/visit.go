@@ -115,7 +115,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 			return PoolReport{}, err
 		}
 	}
-	if !v.due() {
+	if !e.due(v) {
 		return PoolReport{Pool: v.pool.Name, Counts: v.counts, NoticeCounts: v.noticed}, nil
 	}
 	old := v.control.FactsOutdated || v.now.Sub(v.control.Facts.ReadAt) >= e.FactsMaxAge
@@ -205,8 +205,8 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 }
 
 // due reports whether the pool is to be evaluated. A batch that brought nothing new, and a sweep over a pool that was
-// evaluated a moment ago, leave it alone.
-func (v *visit) due() bool {
+// evaluated a moment ago or is at rest, leave it alone.
+func (e *Engine) due(v *visit) bool {
 	c := &v.control
 	switch {
 	case v.again, v.must, v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
@@ -215,7 +215,7 @@ func (v *visit) due() bool {
 		return false
 	default:
 		edge := !c.NextEdgeAt.IsZero() && !v.now.Before(c.NextEdgeAt)
-		return edge || v.now.Sub(c.EvaluatedAt) >= sweepAfter
+		return edge || v.now.Sub(c.EvaluatedAt) >= sweepAfter && !e.rests(v)
 	}
 }
 
@@ -317,6 +317,10 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		if !s.NextAt.IsZero() && (c.NextEdgeAt.IsZero() || s.NextAt.Before(c.NextEdgeAt)) {
 			c.NextEdgeAt = s.NextAt
 		}
+	}
+	c.RestUntil, c.RestOn = e.restUntil(v, &c, entry), 0
+	if !c.RestUntil.IsZero() {
+		c.RestOn = restOn(&v.stored, v.mine)
 	}
 	if v.role == scale.RoleSpot && d.Reason == "quota" {
 		// What a quota keeps Spot from is short, as what the platform lacks is.

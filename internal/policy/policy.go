@@ -30,6 +30,8 @@ type Bundle struct {
 	terms    terms
 	// steady are the rules whose answers are kept.
 	steady map[string]bool
+	// clocked says which policies hear the clock.
+	clocked map[string]bool
 }
 
 // Revision is the digest of every file that takes part in a decision.
@@ -101,6 +103,7 @@ func LoadFiles(ctx context.Context, files Files) (*Bundle, error) {
 		}
 	}
 	b := &Bundle{revision: tree.revision, policies: shapes(modules), steady: steadyRules(compiler)}
+	b.clocked = clocked(compiler, tree.sources, b.policies)
 	for _, p := range pools {
 		b.Pools = append(b.Pools, p.Pool)
 	}

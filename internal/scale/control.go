@@ -24,6 +24,10 @@ type Control struct {
 	Revision    string    `json:"revision,omitempty"`
 	// NextEdgeAt is when a schedule may change what the policy wants; the sweep evaluates then.
 	NextEdgeAt time.Time `json:"next_edge_at"`
+	// RestUntil is the instant until which the clock alone changes nothing about the last decision, zero if sweeps are not to
+	// leave the pool alone. RestOn is a digest of the windows that it was decided on.
+	RestUntil time.Time `json:"rest_until,omitzero"`
+	RestOn    uint64    `json:"rest_on,omitzero"`
 	// Attempt names the write that made this version, so that a writer whose reply was lost knows its own work.
 	Attempt string `json:"attempt,omitempty"`
 }

@@ -57,6 +57,7 @@ func (s *suite) run(ctx context.Context) error {
 	}{
 		{"reading events", s.ingest},
 		{"deciding", s.decide},
+		{"a pool at rest", s.atRest},
 		{"deciding in other ways", s.embeddings},
 		{"calls", s.calls},
 		{"start", s.ready},

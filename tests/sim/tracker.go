@@ -22,6 +22,9 @@ type tracker struct{ seed uint64 }
 // Revision names it.
 func (t *tracker) Revision() string { return "tracker-" + strconv.FormatUint(t.seed, 10) }
 
+// HearsClock says that sweeps may leave a pool at rest alone. The faults drawn from the instant end by themselves.
+func (t *tracker) HearsClock(string) bool { return false }
+
 // Propose is a function of the view and the seed.
 func (t *tracker) Propose(_ context.Context, v *scale.View) scale.Proposal {
 	p := scale.Proposal{Revision: t.Revision()}
