@@ -114,7 +114,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		wait()
 	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && !reached:
 		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
-		// will be.
+		// will be. A deletion by name has no ETag: for it only the lease, which is over, speaks.
 		e.finish(v, &in, scale.Abandoned, nil)
 	case !reached && in.To.Instances > 0 && (guard.ZeroDoubted(f, v.control.Memory.Capacities, v.now) ||
 		f.Capacity == 0 && v.now.Sub(in.StartedAt) < guard.ZeroSettles):
