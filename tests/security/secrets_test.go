@@ -169,6 +169,15 @@ func (r *rig) live(t *testing.T, settled func() bool) string {
 		_, out := command(t, r.settings, args...)
 		written.WriteString(out)
 	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	if code, out := command(t, r.settings, "report", "--out", page); code != 0 {
+		t.Fatalf("the report was not drawn: %s", out)
+	}
+	drawn, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written.Write(drawn)
 	r.host.Stop()
 	for _, l := range r.host.Lines() {
 		written.WriteString(l.Text + "\n")
