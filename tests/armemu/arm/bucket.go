@@ -18,14 +18,18 @@ type policy struct {
 }
 
 var (
-	policyUpdateSet   = policy{"UpdateVMScaleSet", 4, 12, 500, 1500}
-	policyDeleteSet   = policy{"DeleteVMScaleSet", 4, 12, 175, 525}
+	policyUpdateSet = policy{"UpdateVMScaleSet", 4, 12, 500, 1500}
+	policyDeleteSet = policy{"DeleteVMScaleSet", 4, 12, 175, 525}
+	// Of a set's start and power-off the page's note 2 says that only the subscription's limit applies.
+	policyStartSet    = policy{"UpdateVMScaleSet", 0, 0, 500, 1500}
+	policyPowerSet    = policy{"DeleteVMScaleSet", 0, 0, 175, 525}
 	policyGetSet      = policy{"GetVMScaleSet", 12, 36, 800, 2400}
 	policyHighCostSet = policy{"HighCostGetVMScaleSet", 10, 30, 360, 1080}
 	policyListSets    = policy{"HighCostGetVMScaleSet", 0, 0, 360, 1080}
 	policyUpdateSetVM = policy{"UpdateVMScaleSetVM", 4, 12, 500, 1500}
 	policyDeleteSetVM = policy{"DeleteVMScaleSetVM", 4, 12, 500, 1500}
 	policyGetSetVM    = policy{"GetVMScaleSetVM", 12, 36, 2000, 6000}
+	policyUpdateVM    = policy{"UpdateVM", 4, 12, 500, 1500}
 	policyDeleteVM    = policy{"DeleteVM", 4, 12, 500, 1500}
 	policyGetVM       = policy{"LowCostGetVM", 12, 36, 8000, 24000}
 	policyListVMs     = policy{"HighCostGetVM", 0, 0, 300, 900}

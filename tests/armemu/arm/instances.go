@@ -83,42 +83,6 @@ func (s *set) remove(chosen []*machine, goneAt time.Time) {
 	s.generation++
 }
 
-// power makes a call that brings instances into another power state; capacity stays (facts: VMSS 2.2).
-func power(to string) func(*world, call) answer {
-	return func(w *world, c call) answer {
-		s, missing := w.target(c)
-		if missing != nil {
-			return *missing
-		}
-		chosen, refused := s.named(c.body, true)
-		if refused != nil {
-			return *refused
-		}
-		plan := w.preempt(s, c.now)
-		if plan.Status != stateFailed {
-			w.switchPower(s, chosen, to, c.now)
-			s.generation++
-		}
-		return w.accept(s, plan, c, false)
-	}
-}
-
-// switchPower starts, stops or deallocates machines; a start can fail for want of capacity as a creation can.
-func (w *world) switchPower(s *set, chosen []*machine, to string, now time.Time) {
-	for _, m := range chosen {
-		if m.power == to {
-			continue
-		}
-		m.state, m.after, m.settleAt = stateUpdating, to, w.goneAt(now)
-		if to == powerRunning {
-			if m.settleAt = w.bootedAt(s, now); w.short(s, m) != nil {
-				m.after = m.power
-			}
-		}
-	}
-	s.settle(now)
-}
-
 // accept answers 202 with both kinds of operation URL and begins the operation (facts: VMSS 1.2).
 func (w *world) accept(s *set, plan Plan, c call, deletes bool) answer {
 	o := w.open(s, plan, c.now)

@@ -86,6 +86,11 @@ func (w *world) preempt(s *set, now time.Time) Plan {
 		}
 		w.end(o, now)
 	}
+	return w.nextPlan(s)
+}
+
+// nextPlan takes the plan for a set's next operation.
+func (w *world) nextPlan(s *set) Plan {
 	plan := Plan{Polls: w.cfg.Polls}
 	if len(s.plans) > 0 {
 		plan, s.plans = s.plans[0], s.plans[1:]

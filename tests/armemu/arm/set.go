@@ -44,19 +44,20 @@ type set struct {
 
 // machine is one instance.
 type machine struct {
-	ordinal  int
-	name     string
-	spot     bool
-	size     string
-	zone     string // empty in a regional set
-	state    string
-	power    string
-	fails    bool
-	failsOn  bool   // it fails, and runs all the same: what has failed is its guest's provisioning
-	after    string // power once an update of it has ended
-	madeAt   time.Time
-	settleAt time.Time // when it is up, failed or gone
-	leavesAt time.Time // when zone balancing takes it away, zero for never
+	ordinal int
+	name    string
+	spot    bool
+	size    string
+	zone    string // empty in a regional set
+	state   string
+	power   string
+	fails   bool
+	failsOn bool // it fails, and runs all the same: what has failed is its guest's provisioning
+	// after and afterState are its power and provisioning state once an update of it has ended.
+	after, afterState string
+	madeAt            time.Time
+	settleAt          time.Time // when it is up, failed or gone
+	leavesAt          time.Time // when zone balancing takes it away, zero for never
 	// attached machines were put into the set by hand, protected ones are not chosen by scale-in.
 	attached, protected bool
 	// health is what the health extension says, nil for none; unhealthy ones differ from false.
@@ -99,7 +100,7 @@ func (s *set) settle(now time.Time) {
 		case m.state == stateCreating && due:
 			m.state, m.power = stateSucceeded, powerRunning
 		case m.state == stateUpdating && due:
-			m.state, m.power = stateSucceeded, m.after
+			m.state, m.power = m.afterState, m.after
 		}
 		kept = append(kept, m)
 	}

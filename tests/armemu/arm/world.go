@@ -89,6 +89,9 @@ func (w *world) at() time.Time {
 		}
 	}
 	for name, o := range w.ops {
+		if o.left == 0 && !now.Before(o.readyAt) {
+			w.end(o, now)
+		}
 		if o.status != "" && now.Sub(o.endedAt) > w.cfg.operationTTL() {
 			delete(w.ops, name)
 		}
