@@ -147,35 +147,41 @@ func readFile(name string, stdin io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// load compiles what is to be written beside what it will lie with, in a folder of its own.
+// load compiles what is to be written beside what it will lie with.
 func (i *importing) load(ctx context.Context, pools []autoscale.Pool) error {
-	folder, err := os.MkdirTemp("", "trimtab-import-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
 	base, around := fs.FS(policies.FS), "the policies that this program carries"
 	if i.into != "" && isFolder(filepath.Join(i.into, "main")) {
 		base, around = os.DirFS(i.into), i.into
 	}
-	if err := os.CopyFS(folder, base); err != nil {
-		return err
+	// Without a folder of one's own the worked pools are left out: they are examples, and what they scale is nobody's.
+	if _, err := compileImported(ctx, base, i.into != "", pools); err != nil {
+		return fmt.Errorf("the pools do not load together with %s:\n%w", around, err)
 	}
-	if i.into == "" {
-		// The worked pools are examples: what they scale is nobody's.
+	return nil
+}
+
+// compileImported compiles imported pools beside a tree of policies, with that tree's own pools or without, in a folder
+// that is gone afterwards.
+func compileImported(ctx context.Context, base fs.FS, keep bool, pools []autoscale.Pool) (*policy.Bundle, error) {
+	folder, err := os.MkdirTemp("", "trimtab-import-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	if err := os.CopyFS(folder, base); err != nil {
+		return nil, err
+	}
+	if !keep {
 		if err := os.RemoveAll(filepath.Join(folder, "pools")); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, p := range pools {
 		if err := writePool(folder, p); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if _, err := policy.Load(ctx, os.DirFS(folder)); err != nil {
-		return fmt.Errorf("the pools do not load together with %s:\n%w", around, err)
-	}
-	return nil
+	return policy.Load(ctx, os.DirFS(folder))
 }
 
 func isFolder(name string) bool {

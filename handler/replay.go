@@ -25,6 +25,7 @@ import (
 type replayFlags struct {
 	pool, today, world, spot, html string
 	on, baselines, gates, zones    []string
+	autoscale                      []string
 	seeds                          int
 	seed                           uint64
 	workers                        int
@@ -66,6 +67,8 @@ It fails when a candidate's --gate measure is worse than --today's policy by mor
 	flags.StringVar(&f.spot, "spot", "", `availability of Spot: always, never, markov, or a file of zones by step`)
 	flags.StringSliceVar(&f.zones, "zones", nil, "zones of that file to use; all of them unless given")
 	flags.StringSliceVar(&f.baselines, "baselines", nil, `baselines beside the policies; all of them unless given, or "none"`)
+	flags.StringArrayVar(&f.autoscale, "autoscale", nil, "Azure autoscale settings to run as a baseline: FILE or NAME=FILE, as trimtab "+
+		"import autoscale reads them; may be given several times")
 	flags.StringArrayVar(&f.gates, "gate", nil, "MEASURE=PERCENT: fail when worse than today by more; may be given several times")
 	flags.IntVar(&f.seeds, "seeds", 1, "runs on each trace")
 	flags.Uint64Var(&f.seed, "seed", 1, "the first seed")
@@ -251,6 +254,16 @@ func (f *replayFlags) subjects(ctx context.Context, args []string) ([]replay.Pol
 		if err := add(f.today, replay.Today); err != nil {
 			return nil, err
 		}
+	}
+	for _, text := range f.autoscale {
+		p, err := autoscaleBaseline(ctx, text, &all[0].Pool)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(other replay.Policy) bool { return other.Name == p.Name }) {
+			return nil, fmt.Errorf("--autoscale %s: another policy is named %s already; NAME=FILE gives another name", text, p.Name)
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }

@@ -97,10 +97,7 @@ func (r *readFlags) history(ctx context.Context, h *hall, on string, p *replay.P
 		if r.signal != "" && r.signal != name {
 			continue
 		}
-		full, ok, err := w.Full(&p.Pool, name)
-		if err != nil {
-			return nil, err
-		}
+		full, ok := w.Full(&p.Pool, name)
 		if !ok {
 			continue
 		}

@@ -105,7 +105,7 @@ func tellTable(w io.Writer, r *replay.Result) error {
 // tellRails says what held policies back, and what went wrong in them.
 func tellRails(w io.Writer, r *replay.Result) {
 	for _, p := range r.Policies {
-		if p.Kind == replay.Baseline {
+		if p.Revision == "" {
 			continue
 		}
 		rails, faults := map[string]int{}, map[string]bool{}
@@ -129,6 +129,9 @@ func tellRails(w io.Writer, r *replay.Result) {
 		fmt.Fprintln(w)
 		for _, f := range slices.Sorted(maps.Keys(faults)) {
 			fmt.Fprintf(w, "  fault: %s\n", f)
+		}
+		for _, n := range p.Notes {
+			fmt.Fprintf(w, "  %s\n", n)
 		}
 	}
 }

@@ -3,12 +3,11 @@ package replay
 import (
 	"fmt"
 	"strings"
-
-	"trimtab/internal/scale"
 )
 
 // assumptions list all of the world, with its values.
-func (w *World) assumptions(pool *scale.Pool, seeds int, first uint64) []Assumption {
+func (w *World) assumptions(policies []Policy, seeds int, first uint64) []Assumption {
+	pool := &policies[0].Pool
 	all := []Assumption{
 		{"step", w.StepSeconds, "s", "Length of a step; evictions and loads change, samples are taken and decisions made at its ends."},
 		{"load", "held", "", "Between two values of the trace the load is that of the earlier."},
@@ -28,7 +27,7 @@ func (w *World) assumptions(pool *scale.Pool, seeds int, first uint64) []Assumpt
 	}
 	all = append(all,
 		Assumption{"queue", queue, "s", "How much work may wait, in seconds of what the instances in service carry; more is lost. Waiting work is served first and counts into utilisation."},
-		Assumption{"limits", fmt.Sprintf("%d to %d", pool.Rails.Limits.Min, pool.Rails.Limits.Max), "instances", "The pool's limits, kept by the baselines too."},
+		Assumption{"limits", fmt.Sprintf("%d to %d", pool.Rails.Limits.Min, pool.Rails.Limits.Max), "instances", "The pool's limits, kept by the built-in baselines too; a policy that was imported keeps its own."},
 		Assumption{"mode", "enforce", "", "Whatever the pool's definition says, its decisions are carried out."},
 		Assumption{"start", startText(w), "instances", "What is in service when the run begins, all regular."},
 		Assumption{"boot_median", w.Boot.MedianSeconds, "s", "From the order of an instance to the end of the operation: lognormal."},
@@ -38,11 +37,7 @@ func (w *World) assumptions(pool *scale.Pool, seeds int, first uint64) []Assumpt
 		Assumption{"service_start", w.StartSeconds, "s", "From there until the instance takes load."},
 		Assumption{"delete", w.DeleteSeconds, "s", "A removed instance serves no more at once, and is paid for so long."},
 	)
-	if sensors, err := w.sensors(pool); err == nil {
-		for i, s := range sensors {
-			all = append(all, Assumption{"signal." + pool.Signals[i].Name, s.text(), "", strings.TrimSpace("How the signal comes about. " + s.why)})
-		}
-	}
+	all = append(all, w.heard(policies)...)
 	all = append(all, w.Spot.assumptions()...)
 	return append(all,
 		Assumption{"price_regular", w.Prices.Regular, w.Prices.Currency + "/h", "A regular instance."},
@@ -54,6 +49,28 @@ func (w *World) assumptions(pool *scale.Pool, seeds int, first uint64) []Assumpt
 		Assumption{"seeds", max(1, seeds), "", fmt.Sprintf("Runs on each trace; the first has seed %d. What chance does to signals, boots and Spot depends on the seed.", first)},
 		Assumption{"flap", flapWithin.Minutes(), "min", "A change of the count that follows one in the other direction within this time is a flap."},
 	)
+}
+
+// heard says how each signal comes about: of the first policy by its name, of others where they hear something else.
+func (w *World) heard(policies []Policy) (all []Assumption) {
+	told := map[string]string{}
+	like := &policies[0].Pool
+	for i := range policies {
+		p := &policies[i]
+		for k, s := range w.sensors(&p.Pool, like) {
+			name, text := "signal."+p.Pool.Signals[k].Name, s.text()
+			if told[name] == text {
+				continue
+			}
+			if i > 0 {
+				name += " (" + p.Name + ")"
+			} else {
+				told[name] = text
+			}
+			all = append(all, Assumption{name, text, "", strings.TrimSpace("How the signal comes about. " + s.why)})
+		}
+	}
+	return all
 }
 
 func startText(w *World) any {

@@ -17,10 +17,13 @@ import (
 type Policy struct {
 	// Name is what the result calls it; unique.
 	Name string
-	// Kind is Candidate or Today.
+	// Kind is Candidate, Today, or Baseline for a policy that was made of what people run elsewhere.
 	Kind   string
 	Pool   scale.Pool
 	Policy engine.Policy
+	// About says in one sentence where the policy comes from, and Notes what is to be known of it; both may be empty.
+	About string
+	Notes []string
 }
 
 // Options are what a closed loop needs.
@@ -109,21 +112,25 @@ func (o *Options) plan() ([]job, *Result, error) {
 	}
 	r := &Result{Version: ResultVersion, Loop: Closed, Measures: measures}
 	names := map[string]bool{}
+	var pools []*scale.Pool
 	for i := range o.Policies {
 		p := &o.Policies[i]
 		if names[p.Name] {
 			return nil, nil, fmt.Errorf("replay: two policies are named %q", p.Name)
 		}
 		names[p.Name] = true
-		if _, err := o.World.sensors(&p.Pool); err != nil {
-			return nil, nil, err
-		}
-		r.Policies = append(r.Policies, Subject{Name: p.Name, Kind: p.Kind, Pool: p.Pool.Name, Revision: p.Policy.Revision()})
+		pools = append(pools, &p.Pool)
+		r.Policies = append(r.Policies, Subject{
+			Name: p.Name, Kind: p.Kind, Pool: p.Pool.Name, Revision: p.Policy.Revision(), About: p.About, Notes: p.Notes,
+		})
+	}
+	if err := o.World.named(pools...); err != nil {
+		return nil, nil, err
 	}
 	for _, b := range chosen {
 		r.Policies = append(r.Policies, Subject{Name: b.name, Kind: Baseline, About: b.about})
 	}
-	r.Assumptions = o.World.assumptions(&o.Policies[0].Pool, o.Seeds, o.First)
+	r.Assumptions = o.World.assumptions(o.Policies, o.Seeds, o.First)
 	var jobs []job
 	for _, t := range o.Traces {
 		c, err := newCourse(t, &o.World, o.Policies[0].Pool.Rails.Limits)
@@ -189,10 +196,7 @@ func (j *job) run(ctx context.Context, o *Options) (Run, error) {
 	if j.policy != nil {
 		pool = &j.policy.Pool
 	}
-	sensors, err := o.World.sensors(pool)
-	if err != nil {
-		return Run{}, err
-	}
+	sensors := o.World.sensors(pool, &o.Policies[0].Pool)
 	s := &scene{
 		world: &o.World, limits: pool.Rails.Limits, step: time.Duration(o.World.StepSeconds) * time.Second,
 		demand: j.course.demand, needed: j.course.needed, load: load{world: &o.World},
@@ -209,6 +213,7 @@ func (j *job) run(ctx context.Context, o *Options) (Run, error) {
 	}
 	var p pilot
 	var t *tape
+	var err error
 	if j.policy != nil {
 		t = newTape(j.keep)
 		s.fleet.begin(s.first(), 0)

@@ -47,11 +47,13 @@ type Subject struct {
 	Name string `json:"name"`
 	// Kind is "candidate", "today" or "baseline".
 	Kind string `json:"kind"`
-	// Pool and Revision are empty for baselines.
+	// Pool and Revision are empty for built-in baselines.
 	Pool     string `json:"pool,omitempty"`
 	Revision string `json:"revision,omitempty"`
 	// About says in one sentence what a baseline does.
 	About string `json:"about,omitempty"`
+	// Notes are what is to be known of a policy that was made of something else: what of that is not kept, and where.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // The kinds of a subject.

@@ -188,48 +188,15 @@ func (w World) WithSpot(t *trace.Spot) World {
 	return w
 }
 
-// sensors are those of a pool's signals, in their order.
-func (w *World) sensors(pool *scale.Pool) ([]Sensor, error) {
-	var settings map[string]any
-	_ = json.Unmarshal(pool.Settings, &settings)
-	sensors := make([]Sensor, len(pool.Signals))
-	known := map[string]bool{}
-	for i := range pool.Signals {
-		s := &pool.Signals[i]
-		known[s.Name] = true
-		guessed := w.guess(s, settings)
-		given, ok := w.Signals[s.Name]
-		if !ok {
-			sensors[i] = guessed
-			continue
-		}
-		if given.Full == 0 {
-			given.Full, given.why = guessed.Full, guessed.why
-		}
-		sensors[i] = given
-	}
-	for name := range w.Signals {
-		if !known[name] {
-			return nil, fmt.Errorf("world: signals.%s: pool %s has no such signal", name, pool.Name)
-		}
-	}
-	return sensors, nil
-}
-
 // Full is the value of a pool's signal that one instance at its capacity makes; ok is false for a signal that says
 // nothing of the load on instances.
-func (w *World) Full(pool *scale.Pool, signal string) (full float64, ok bool, err error) {
-	sensors, err := w.sensors(pool)
-	if err != nil {
-		return 0, false, err
-	}
-	for i := range pool.Signals {
+func (w *World) Full(pool *scale.Pool, signal string) (full float64, ok bool) {
+	for i, s := range w.sensors(pool, nil) {
 		if pool.Signals[i].Name == signal {
-			s := sensors[i]
-			return s.Full, s.Full > 0 && (s.Kind == "utilisation" || s.Kind == "per_instance"), nil
+			return s.Full, s.Full > 0 && (s.Kind == "utilisation" || s.Kind == "per_instance")
 		}
 	}
-	return 0, false, nil
+	return 0, false
 }
 
 // guess tells a signal's kind by its unit and its metric's name. What an instance reads at the objective is taken from

@@ -35,7 +35,7 @@ func OfReplay(title string, r *replay.Result) *Page {
 	}
 	for _, s := range r.Policies {
 		if s.About != "" {
-			p.Assumptions = append(p.Assumptions, Assumption{Name: s.Kind + " " + s.Name, Value: s.About})
+			p.Assumptions = append(p.Assumptions, Assumption{Name: s.Kind + " " + s.Name, Value: s.About, Why: strings.Join(s.Notes, "\n")})
 		}
 	}
 	for _, a := range r.Assumptions {
