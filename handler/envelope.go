@@ -91,6 +91,7 @@ func reportAttrs(r engine.Report) []slog.Attr {
 		slog.Int("pools", len(r.Pools)), slog.Int("sent", sent),
 		slog.Int("events", r.Events), slog.Int("dead_letters", r.DeadLetters),
 		slog.Int("samples", r.Samples), slog.Int("unrouted", r.Unrouted), slog.Int("misfits", r.Misfits),
+		slog.Int("namesakes", r.Namesakes), slog.Int("strangers", r.Strangers),
 		slog.Int("folded", r.Folded), slog.Int("corrected", r.Corrected), slog.Int("repeated", r.Repeated),
 		slog.Int("late", r.Late), slog.Int("future", r.Future), slog.Int("absent", r.Absent),
 		slog.Int("notices", r.Notices), slog.Int("unheard", r.Unheard), slog.Int("heeded", r.Heeded), slog.Int("echoes", r.Echoes),

@@ -31,6 +31,10 @@ type Report struct {
 	Samples, Unrouted int
 	// Misfits met a signal that listens and whose unit they cannot be turned into; who meets no other is Unrouted too.
 	Misfits int
+	// Namesakes were heard for their machine's name alone, because no list of the set's machines could have it yet;
+	// Strangers were not heard, because their machine is called as the set's are and is none of them. Who meets no other
+	// signal is Unrouted too.
+	Namesakes, Strangers int
 	Counts
 	// Notices were decoded; each is counted below, once for each pool that it concerns, or as Unheard.
 	Notices, Unheard int

@@ -45,9 +45,12 @@ type Engine struct {
 	pools  map[string]*pool
 	order  []*pool
 	routes map[route][]target
-	// wild are the signals that hear more than one resource, by metric.
+	// wild are the signals that hear any resource, by metric; herded are the metrics of those that hear the machines of a
+	// set.
 	wild     map[string][]target
+	herded   map[string]bool
 	fleet    fleet
+	rosters  map[string]*rosters
 	counting counting
 	decoders sync.Pool
 	attempts atomic.Int64
@@ -84,7 +87,7 @@ func New(o Options) (*Engine, error) {
 	if o.Workers <= 0 {
 		o.Workers = 8
 	}
-	e := &Engine{Options: o, pools: make(map[string]*pool, len(o.Pools)), routes: make(map[route][]target), wild: make(map[string][]target)}
+	e := &Engine{Options: o, pools: make(map[string]*pool, len(o.Pools)), routes: make(map[route][]target), wild: make(map[string][]target), herded: make(map[string]bool)}
 	e.decoders.New = func() any { return metric.NewDecoder() }
 	for i := range o.Pools {
 		p := &pool{Pool: &o.Pools[i], turn: make(chan struct{}, 1)}
@@ -96,15 +99,18 @@ func New(o Options) (*Engine, error) {
 		}
 		e.pools[p.Name], e.order = p, append(e.order, p)
 		for n, s := range p.Signals {
-			if metric.Wild(&s) {
+			if s.Resource == metric.AnyResource {
 				e.wild[s.Metric] = append(e.wild[s.Metric], target{p, n})
 				continue
+			}
+			if metric.Wild(&s) {
+				e.herded[s.Metric] = true
 			}
 			r := route{s.Resource, s.Metric}
 			e.routes[r] = append(e.routes[r], target{p, n})
 		}
 	}
-	e.fleet = fleetOf(e.order)
+	e.fleet, e.rosters = fleetOf(e.order), rostersOf(e.order)
 	return e, nil
 }
 
@@ -125,7 +131,10 @@ type share struct {
 func (e *Engine) Ingest(ctx context.Context, b Batch) (Report, error) {
 	report := Report{Events: len(b.Events)}
 	now := e.now()
-	shares, letters := e.sort(b, now, &report)
+	shares, letters, err := e.sort(ctx, b, now, &report)
+	if err != nil {
+		return report, err
+	}
 	if len(letters) > 0 {
 		if err := e.Ledger.Keep(ctx, letters); err != nil {
 			return report, fmt.Errorf("keep %d dead letters: %w", len(letters), err)
@@ -206,101 +215,6 @@ func (c *Counts) add(o Counts) {
 	c.Late += o.Late
 	c.Future += o.Future
 	c.Absent += o.Absent
-}
-
-// sort decodes the events of a batch and deals their samples to the pools that listen, in order of arrival.
-func (e *Engine) sort(b Batch, now time.Time, report *Report) (shares []share, letters []scale.DeadLetter) {
-	decoder := e.decoders.Get().(*metric.Decoder)
-	defer e.decoders.Put(decoder)
-	index := make(map[*pool]int)
-	of := func(p *pool) *share {
-		n, ok := index[p]
-		if !ok {
-			n, index[p] = len(shares), len(shares)
-			shares = append(shares, share{pool: p})
-		}
-		return &shares[n]
-	}
-	for _, ev := range b.Events {
-		if ev.Source.EnqueuedAt.After(now.Add(time.Minute)) {
-			// Nothing has arrived in the future: what says so must not speak for a hub created anew, nor win against what
-			// arrives from now on.
-			ev.Source.EnqueuedAt = now
-		}
-		samples, rejected := decoder.DecodeWith(ev.Body, ev.Properties, ev.Source)
-		if len(rejected) > 0 {
-			report.DeadLetters++
-			beside := ev.Properties.Kept()
-			letters = append(letters, scale.DeadLetter{
-				Source: ev.Source, ReceivedAt: now, Rejections: append([]scale.Rejection(nil), rejected...), Body: ev.Body,
-				Application: beside.Application, System: beside.System,
-			})
-		}
-		for _, n := range decoder.Notices() {
-			report.Notices++
-			concerned := e.fleet.sets[metric.SetOf(n.Resource)]
-			for _, p := range concerned {
-				s := of(p)
-				s.notices = append(s.notices, n)
-			}
-			if len(concerned) == 0 {
-				report.Unheard++
-			}
-		}
-		report.Samples += len(samples)
-		e.deal(samples, of, report, now)
-	}
-	return shares, letters
-}
-
-// deal deals samples to the pools that listen.
-func (e *Engine) deal(samples []scale.Sample, of func(*pool) *share, report *Report, now time.Time) {
-	// The decoder owns its slice: what is routed is kept in one of our own.
-	var kept []scale.Sample
-	var s *share
-	for i := range samples {
-		e.fleet.name(&samples[i])
-		routed := false
-		for _, t := range e.routes[route{samples[i].Resource, samples[i].Metric}] {
-			if !metric.Listens(&t.pool.Signals[t.signal], &samples[i]) {
-				continue
-			}
-			if kept == nil {
-				kept = make([]scale.Sample, len(samples))
-			}
-			sample, fits := metric.InUnit(&t.pool.Signals[t.signal], samples[i])
-			if !fits {
-				report.Misfits++
-				continue
-			}
-			s, routed = of(t.pool), true
-			if own := &kept[i]; own.Metric == "" || *own == sample {
-				*own = sample
-				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: own})
-			} else {
-				// Another pool has it in another unit.
-				s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &sample})
-			}
-		}
-		for _, t := range e.wild[samples[i].Metric] {
-			sig := &t.pool.Signals[t.signal]
-			if !metric.Listens(sig, &samples[i]) {
-				continue
-			}
-			sample, fits := metric.InUnit(sig, samples[i])
-			if !fits {
-				report.Misfits++
-				continue
-			}
-			told := metric.Told(sig, sample)
-			s, routed = of(t.pool), true
-			s.routed = append(s.routed, metric.Routed{Signal: t.signal, Sample: &told})
-		}
-		if !routed {
-			report.Unrouted++
-			e.counting.count(&samples[i], now)
-		}
-	}
 }
 
 // sourceOf names the partition that an event came from; events without a known position share one name.

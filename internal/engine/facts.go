@@ -29,6 +29,7 @@ func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
 	}
 	// As the facts, the count is as old as the turn.
 	live.ReadAt = v.now
+	v.machines, live.Machines = live.Machines, nil
 	facts.Live = live
 }
 

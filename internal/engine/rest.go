@@ -33,7 +33,7 @@ func (e *Engine) rests(v *visit) bool {
 func restOn(stored *scale.Stored, mine *scale.StoredWindow) uint64 {
 	all := make([]scale.StoredWindow, 0, len(stored.Windows)+1)
 	for _, w := range stored.Windows {
-		if w.Source != scale.HistorySource && (mine == nil || w.Source != mine.Source) {
+		if w.Source != scale.HistorySource && w.Source != scale.RosterSource && (mine == nil || w.Source != mine.Source) {
 			all = append(all, w)
 		}
 	}

@@ -48,6 +48,8 @@ type visit struct {
 	windows []*metric.Window
 	loads   loads
 	groups  map[string]said
+	// machines are the names of the set's machines, if they were listed within this try.
+	machines []string
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
 	mine    *scale.StoredWindow
 	counts  Counts
@@ -165,7 +167,8 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	// Machines are chosen anew for each change.
 	v.control.Facts.Victims = nil
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
-	v.loads, v.groups = loads{}, nil
+	v.loads, v.groups, v.machines = loads{}, nil, nil
+	e.remember(v.pool, &stored, v.now)
 	v.outcome, v.fresh, v.moved, v.unread, v.failed, v.note = nil, false, false, false, false, ""
 	v.noticed, v.cause = NoticeCounts{}, ""
 	rewind(&v.control, v.now, e.Lease)
@@ -175,6 +178,9 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	for _, s := range stored.Windows {
 		if s.Source == scale.HistorySource {
 			v.loads = readLoads(&s)
+			continue
+		}
+		if s.Source == scale.RosterSource {
 			continue
 		}
 		w, err := metric.ParseWindow(s.Data)
@@ -346,6 +352,9 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		}
 	}
 	if row := v.record(); row != nil {
+		out.Windows = append(out.Windows, *row)
+	}
+	if row := e.enlist(v); row != nil {
 		out.Windows = append(out.Windows, *row)
 	}
 	out.Control, out.ControlVersion = &c, v.stored.ControlVersion

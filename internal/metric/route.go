@@ -10,8 +10,8 @@ import (
 const (
 	// AnyResource is every resource: the signal's dimensions, tags of the sender's, tell its samples from others.
 	AnyResource = "*"
-	// machinesOf follows the ID of a scale set: every machine of it.
-	machinesOf = "/virtualmachines/*"
+	// MachinesOf follows the ID of a scale set: every machine of it.
+	MachinesOf = "/virtualmachines/*"
 
 	setSegment     = "/virtualmachinescalesets/"
 	machineSegment = "/virtualmachines/"
@@ -19,15 +19,15 @@ const (
 
 // Wild reports whether a signal hears more than one resource.
 func Wild(sig *scale.Signal) bool {
-	return sig.Resource == AnyResource || strings.HasSuffix(sig.Resource, machinesOf)
+	return sig.Resource == AnyResource || strings.HasSuffix(sig.Resource, MachinesOf)
 }
 
-// Hears reports whether a signal is of a resource.
+// Hears reports whether a signal is of a resource, as far as the resource's name tells.
 func Hears(sig *scale.Signal, resource string) bool {
 	if sig.Resource == resource || sig.Resource == AnyResource {
 		return true
 	}
-	set, ok := strings.CutSuffix(sig.Resource, machinesOf)
+	set, ok := strings.CutSuffix(sig.Resource, MachinesOf)
 	return ok && set == SetOf(resource) && set != resource
 }
 

@@ -58,9 +58,11 @@ type rest struct {
 // takes a sample that has each of its keys, with that value or with any where the value is "*". Names of dimensions are
 // compared without regard to case, their values exactly.
 func Listens(sig *scale.Signal, s *scale.Sample) bool {
-	if sig.Metric != s.Metric || !Hears(sig, s.Resource) {
-		return false
-	}
+	return sig.Metric == s.Metric && Hears(sig, s.Resource) && Fits(sig, s)
+}
+
+// Fits reports whether the dimensions of a sample are those that a signal listens to.
+func Fits(sig *scale.Signal, s *scale.Sample) bool {
 	if len(sig.Dimensions) == 0 || s.Dimensions == "" {
 		return len(sig.Dimensions) == 0 && s.Dimensions == ""
 	}

@@ -4,6 +4,9 @@ package scale
 // are "namespace/hub/partition".
 const HistorySource = "history"
 
+// RosterSource is the name under which the names of a scale set's machines lie there.
+const RosterSource = "machines"
+
 // Stored is what the ledger holds for a pool, read in one call.
 type Stored struct {
 	Control Control

@@ -20,6 +20,8 @@ type Live struct {
 	Failed      int `json:"failed"`
 	// ByZone splits the machines that are there by availability zone; those without a zone are under "".
 	ByZone map[string]ZoneCount `json:"by_zone"`
+	// Machines are the names of all that a Flexible set holds, nil where nobody listed them. They are in no view or entry.
+	Machines []string `json:"-"`
 }
 
 // ZoneCount is how many machines there are in one zone; Pending are those among them that are still coming up.

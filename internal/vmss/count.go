@@ -68,6 +68,14 @@ func (f *Fleet) Count(ctx context.Context, scaleSet string, facts scale.Facts) (
 	}
 	l := counted(machines)
 	l.ReadAt = asked
+	if facts.Orchestration == scale.Flexible {
+		l.Machines = make([]string, 0, len(machines))
+		for i := range machines {
+			if name := machines[i].name; name != "" {
+				l.Machines = append(l.Machines, name)
+			}
+		}
+	}
 	return l, nil
 }
 
