@@ -50,6 +50,7 @@ var commands = []func(*hall) *cobra.Command{
 	checkCommand,
 	importCommand,
 	reportCommand,
+	journalCommand,
 	consumeCommand,
 	recordCommand,
 	sendCommand,

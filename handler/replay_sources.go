@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -140,6 +141,9 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 		if err != nil {
 			return nil, err
 		}
+		if data, err = unzipped(data); err != nil {
+			return nil, fmt.Errorf("--on %s: %w", on, err)
+		}
 		if entries, err := ledgerEntries(data); err == nil {
 			return entries, nil
 		}
@@ -159,17 +163,13 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 	}
 	defer func() { _ = l.Close() }()
 	var all []scale.Entry
-	before := time.Time{}
-	for {
-		page, err := l.Entries(ctx, pool, before, pageSize)
-		if err != nil {
+	for _, name := range []string{pool, pool + scale.SpotSuffix} {
+		if err := walk(ctx, l, name, time.Time{}, time.Time{}, func(e *scale.Entry) error {
+			all = append(all, *e)
+			return nil
+		}); err != nil {
 			return nil, err
 		}
-		all = append(all, page...)
-		if len(page) < pageSize {
-			break
-		}
-		before = page[len(page)-1].At.Add(-time.Nanosecond)
 	}
 	if len(all) == 0 {
 		return nil, unknownPool(ctx, l, pool)
@@ -177,8 +177,21 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 	return all, nil
 }
 
-// pageSize is how many entries are read at once.
-const pageSize = 500
+// unzipped is what a file holds, whether it is compressed or not.
+func unzipped(data []byte) ([]byte, error) {
+	if !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
+		return data, nil
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read a compressed file: %w", err)
+	}
+	all, err := io.ReadAll(zip)
+	if err != nil {
+		return nil, fmt.Errorf("read a compressed file: %w", err)
+	}
+	return all, nil
+}
 
 // ledgerEntries reads one entry as explain --json prints it, over several lines.
 func ledgerEntries(data []byte) ([]scale.Entry, error) {

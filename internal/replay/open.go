@@ -33,7 +33,8 @@ func OpenLoop(ctx context.Context, policies []Policy, entries []scale.Entry, asR
 				return nil, err
 			}
 			e := &entries[k]
-			if e.Pool != p.Pool.Name {
+			// The Spot set of a pair is asked under the pool's own name.
+			if strings.TrimSuffix(e.Pool, scale.SpotSuffix) != p.Pool.Name {
 				continue
 			}
 			if err := r.Redecided.again(ctx, p, e, asRecorded); err != nil {

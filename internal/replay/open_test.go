@@ -23,10 +23,33 @@ type set struct {
 	capacity int
 	mix      scale.Mix
 	version  int
+	// uniform is true for a set without a mix, whose machines are all Spot or all regular.
+	uniform, spot bool
+}
+
+// two are sets by their IDs.
+type two struct{ sets map[string]*set }
+
+func (t *two) Read(ctx context.Context, id string) (scale.Facts, error) {
+	return t.sets[id].Read(ctx, id)
+}
+
+func (t *two) Change(ctx context.Context, id string, c scale.Change) (scale.Accepted, error) {
+	return t.sets[id].Change(ctx, id, c)
+}
+
+func (t *two) Follow(context.Context, string) (scale.Progress, error) {
+	return scale.Progress{Done: true}, nil
 }
 
 func (s *set) Read(context.Context, string) (scale.Facts, error) {
 	mix := s.mix
+	if s.uniform {
+		return scale.Facts{
+			ReadAt: s.now(), Capacity: s.capacity, ETag: fmt.Sprintf("%q", fmt.Sprint(s.version)), ProvisioningState: "Succeeded",
+			Orchestration: scale.Uniform, Spot: s.spot, PlatformMax: 1000, PlatformMaxRule: "scale set",
+		}, nil
+	}
 	return scale.Facts{
 		ReadAt: s.now(), Capacity: s.capacity, Mix: &mix, ETag: fmt.Sprintf("%q", fmt.Sprint(s.version)), ProvisioningState: "Succeeded",
 		Orchestration: scale.Flexible, Spot: true, PlatformMax: 1000, PlatformMaxRule: "scale set",

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"trimtab/internal/engine"
-	"trimtab/internal/policy"
 	"trimtab/internal/scale"
 	"trimtab/tests/armemu/arm"
 	"trimtab/tests/fakehost"
@@ -372,40 +370,6 @@ func TestOperatorsOrdersHoldFromTheNextDecision(t *testing.T) {
 	}
 	if out, err := r.command("freeze", "wbe"); err == nil || !strings.Contains(out, "web") {
 		t.Errorf("an unknown pool: %v %s", err, out)
-	}
-}
-
-// TestEntriesOfTheRealHandlerReplay decides again on what the handler has written down, with the policies it names.
-func TestEntriesOfTheRealHandlerReplay(t *testing.T) {
-	r := newRig(t)
-	h := r.host()
-	for i := range 12 {
-		r.deliver(h, i%4, r.minutes([]string{"web", "batch"}[i%2], i%4, 2, float64(30+7*i)))
-		if _, err := h.Tick(t.Context(), "sweep", false); err != nil {
-			t.Fatal(err)
-		}
-	}
-	bundle, err := policy.Load(t.Context(), os.DirFS(r.policies))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	for _, pool := range []string{"web", "batch"} {
-		for _, e := range r.entries(pool) {
-			n++
-			if e.Proposal.Revision != bundle.Revision() {
-				t.Fatalf("entry %s names the policies %s, want %s", e.Key, e.Proposal.Revision, bundle.Revision())
-			}
-			proposal, decision := engine.Redecide(t.Context(), bundle, &e.View)
-			want, _ := json.Marshal([]any{e.Proposal, e.Decision})
-			got, _ := json.Marshal([]any{proposal, decision})
-			if !bytes.Equal(want, got) {
-				t.Errorf("entry %s:\nwant %s\ngot  %s", e.Key, want, got)
-			}
-		}
-	}
-	if n < 12 {
-		t.Errorf("only %d entries", n)
 	}
 }
 
