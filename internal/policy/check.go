@@ -96,7 +96,7 @@ var named = map[string]string{
 // names is in the definition of every pool that it decides for, that functions take the options that they are given, and
 // that none reads the definitions of pools around the input.
 func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problems) {
-	functions := declared(resolved)
+	functions, options := declared(resolved), newChecker(resolved, ps)
 	for file, m := range resolved {
 		var decided []definition
 		for _, p := range pools {
@@ -106,12 +106,12 @@ func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problem
 				decided = append(decided, p)
 			}
 		}
-		check := func(at *ast.Location, call []*ast.Term) {
+		check := func(at *ast.Location, call []*ast.Term, in *ast.Rule) {
 			for _, p := range decided {
 				checkCall(p, file, at, call, ps)
 			}
 			if t, ok := functions[call[0].String()]; ok && len(call) > 1 {
-				t.checkOptions(call, decided, file, ps)
+				options.checkOptions(t, call, in, decided, file)
 			}
 		}
 		for _, rule := range m.Rules {
@@ -125,13 +125,13 @@ func checkReads(resolved map[string]*ast.Module, pools []definition, ps *problem
 						checkRef(p, file, t.Location, v, ps)
 					}
 				case ast.Call:
-					check(t.Location, v)
+					check(t.Location, v, rule)
 				}
 				return false
 			})
 			ast.WalkExprs(rule, func(e *ast.Expr) bool {
 				if e.IsCall() {
-					check(e.Location, e.Terms.([]*ast.Term))
+					check(e.Location, e.Terms.([]*ast.Term), rule)
 				}
 				return false
 			})

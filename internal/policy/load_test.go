@@ -201,7 +201,10 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 					"want contains scale.step(\"cpu\", {\n\t\"abowe\": 70,\n\t\"grow\": [{\"by\": 1}, {\"form\": 10, \"by\": 2}],\n})\n\n" +
 					"want contains reason if {\n\tsome reason in rules.reasons({\"min\": 1, \"max\": 4, \"grow\": [{\"signal\": \"cpu\", \"ovr\": 70, \"by\": 1}]})\n}\n\n" +
 					"want contains scale.if_missing(scale.track(\"cpu\", {\"zzzzzzzzz\": 60}), \"hold\")\n\n" +
-					"blend := mix.split(object.union({\"base\": 1}, {\"what\": input.settings.other}))\n",
+					"blend := mix.split(object.union({\"base\": 1}, {\"what\": input.settings.other}))\n\n" +
+					"tracking := {\"target\": 60, \"tolerances\": 0.1}\n\n" +
+					"want contains scale.track(\"cpu\", tracking)\n\n" +
+					"want contains reason if {\n\toptions := object.union(tracking, {\"tagret\": 1})\n\treason := scale.track(\"cpu\", options)\n}\n",
 			},
 			want: []string{
 				`pools/probe/data.json:3: scale.track has no option "tolerence"; did you mean tolerance?`,
@@ -210,6 +213,9 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 				`pools/probe/probe.rego:14: scale.step has no option "form"; did you mean from?`,
 				`pools/probe/probe.rego:18: rules.reasons has no option "ovr"; did you mean over?`,
 				`pools/probe/probe.rego:21: scale.track has no option "zzzzzzzzz"; there are gaps, target, tolerance, tolerance_grow, tolerance_shrink`,
+				`pools/probe/probe.rego:23: mix.split has no option "what"; there are base, regular_percent, return_after_seconds, rounding, stand_in`,
+				`pools/probe/probe.rego:25: scale.track has no option "tolerances"; did you mean tolerance?`,
+				`pools/probe/probe.rego:30: scale.track has no option "tagret"; did you mean target?`,
 			},
 		},
 		"a policy that reads definitions around its input": {

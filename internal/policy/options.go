@@ -40,20 +40,93 @@ func namesOf(list any) (names []string) {
 	return names
 }
 
-// checkOptions checks the last argument of a call where it can be read before any decision: what is written out there,
-// and what is a setting of the pools that the policy decides for. The rest the function itself refuses when it is called.
-func (t takes) checkOptions(call []*ast.Term, decided []definition, file string, ps *problems) {
-	function, last := call[0].String(), call[len(call)-1]
-	function = strings.TrimPrefix(strings.TrimPrefix(function, "data."), "lib.")
-	if ref, ok := last.Value.(ast.Ref); ok {
-		for _, p := range decided {
-			if n := p.setting(ref); n != nil {
-				t.checkNode(function, n, t.options, ps)
+// checker checks what functions are called with, as far as it can be read before any decision: what is written out in
+// the call, in a rule or a local variable that it names, or in the parts of object.union, and what is a setting of the
+// pools that the policy decides for. The rest the function itself refuses when it is called.
+type checker struct {
+	// rules are the values of rules without arguments, by their references.
+	rules map[string][]written
+	ps    *problems
+}
+
+// written is a value and the file that it stands in.
+type written struct {
+	file  string
+	value *ast.Term
+}
+
+// maxFollowed bounds how many names lead from a call to what is written out.
+const maxFollowed = 8
+
+func newChecker(all map[string]*ast.Module, ps *problems) checker {
+	c := checker{rules: map[string][]written{}, ps: ps}
+	for file, m := range all {
+		for _, r := range m.Rules {
+			if len(r.Head.Args) > 0 {
+				continue
+			}
+			name := r.Ref().String()
+			for ; r != nil; r = r.Else {
+				if r.Head.Value != nil {
+					c.rules[name] = append(c.rules[name], written{file, r.Head.Value})
+				}
 			}
 		}
+	}
+	return c
+}
+
+// checkOptions checks the last argument of a call within a rule.
+func (c checker) checkOptions(t takes, call []*ast.Term, in *ast.Rule, decided []definition, file string) {
+	function := call[0].String()
+	function = strings.TrimPrefix(strings.TrimPrefix(function, "data."), "lib.")
+	c.follow(t, function, written{file, call[len(call)-1]}, in, decided, maxFollowed)
+}
+
+// follow goes from a name to what it stands for.
+func (c checker) follow(t takes, function string, w written, in *ast.Rule, decided []definition, left int) {
+	if left == 0 {
 		return
 	}
-	t.checkTerm(function, last, t.options, file, ps)
+	switch v := w.value.Value.(type) {
+	case ast.Ref:
+		for _, p := range decided {
+			if n := p.setting(v); n != nil {
+				t.checkNode(function, n, t.options, c.ps)
+			}
+		}
+		for _, value := range c.rules[v.String()] {
+			c.follow(t, function, value, nil, decided, left-1)
+		}
+	case ast.Var:
+		for _, value := range assigned(v, in) {
+			c.follow(t, function, written{w.file, value}, in, decided, left-1)
+		}
+	case ast.Call:
+		if v[0].String() == ast.ObjectUnion.Name {
+			for _, part := range v[1:] {
+				c.follow(t, function, written{w.file, part}, in, decided, left-1)
+			}
+		}
+	default:
+		t.checkTerm(function, w.value, t.options, w.file, c.ps)
+	}
+}
+
+// assigned are the terms that a rule's bodies give a variable.
+func assigned(v ast.Var, in *ast.Rule) (terms []*ast.Term) {
+	if in == nil {
+		return nil
+	}
+	ast.WalkExprs(in, func(e *ast.Expr) bool {
+		if e.IsEquality() || e.IsAssignment() {
+			if name, ok := e.Operand(0).Value.(ast.Var); ok && name.Equal(v) {
+				terms = append(terms, e.Operand(1))
+			}
+		}
+		return false
+	})
+	return terms
 }
 
 func (t takes) checkTerm(function string, term *ast.Term, known []string, file string, ps *problems) {

@@ -13,7 +13,7 @@ import (
 )
 
 // refusal is how the library says what it takes, to whoever hands it something else.
-var refusal = regexp.MustCompile(`the (?:option|field)s are ([a-z_]+(?:, [a-z_]+)*)`)
+var refusal = regexp.MustCompile(`has no option \\?"stranger_\\?"; there are ([a-z_]+(?:, [a-z_]+)*)`)
 
 func TestTheLibraryTakesWhatItsMetadataSay(t *testing.T) {
 	modules := map[string]*ast.Module{}

@@ -148,6 +148,11 @@ func TestWhatAPolicyGetsWrongIsRecordedAndHoldsBack(t *testing.T) {
 			fault("undefined", "pools/probe/probe.rego:5", "the reason is undefined: something that it reads does not exist"),
 			"pools/probe/probe.rego:5: the reason is undefined",
 		},
+		"an option put together in Rego that the function does not take": {
+			`want contains data.lib.scale.track("cpu", {name: 60 | some name in {"target", concat("", ["toler", "ence"])}})`,
+			fault("track", "cpu", `scale.track has no option "tolerence"; did you mean tolerance?`),
+			`track cpu: scale.track has no option "tolerence"; did you mean tolerance?`,
+		},
 		"the author's own fault": {
 			`want contains {"code": "mine", "state": "fault", "detail": "no table for today"}`,
 			fault("mine", "", "no table for today"), "mine: no table for today",

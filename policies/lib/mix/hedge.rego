@@ -142,7 +142,7 @@ _wrong_hedge(options) := "the second argument is an object of options, such as {
 	not is_object(options)
 } else := detail if {
 	known := {"base", "cover", "hold_seconds", "regular_percent", "spare"}
-	detail := _wrong_plan(object.union({"regular_percent": 0}, options), known)
+	detail := _wrong_plan("mix.hedged", object.union({"regular_percent": 0}, options), known)
 } else := "spare and hold_seconds must be whole numbers from 0 up" if {
 	some name in {"spare", "hold_seconds"}
 	not _whole(object.get(options, name, 0))

@@ -101,7 +101,7 @@ test_hedged_says_what_is_wrong[note] if {
 		"no base": {"options": {}, "fault": "base must be a whole number from 0 up"},
 		"an option that does not exist": {
 			"options": {"base": 2, "spares": 1},
-			"fault": "unknown option spares: the options are base, cover, hold_seconds, regular_percent, spare",
+			"fault": "mix.hedged has no option \"spares\"; did you mean spare?",
 		},
 		"a spare that is a fraction": {
 			"options": {"base": 2, "spare": 0.5},

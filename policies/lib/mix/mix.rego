@@ -5,6 +5,8 @@
 #   - input: schema.input.schema
 package lib.mix
 
+import data.lib.spell
+
 # METADATA
 # title: A base and a share
 # description: |
@@ -33,23 +35,18 @@ split(options) := given if {
 _wrong(options) := "the argument is an object of options, such as {\"base\": 2, \"regular_percent\": 20}" if {
 	not is_object(options)
 } else := detail if {
-	detail := _wrong_plan(options, {"base", "regular_percent", "return_after_seconds", "rounding", "stand_in"})
+	known := {"base", "regular_percent", "return_after_seconds", "rounding", "stand_in"}
+	detail := _wrong_plan("mix.split", options, known)
 } else := "rounding must be regular_down or regular_up" if {
 	not object.get(options, "rounding", "regular_up") in {"regular_down", "regular_up"}
 } else := "stand_in must be true or false, and return_after_seconds a whole number from 0 up"
 
-_wrong_plan(options, known) := detail if {
-	detail := _strangers(options, known)
+_wrong_plan(function, options, known) := detail if {
+	detail := spell.stranger(function, options, known)
 } else := "base must be a whole number from 0 up" if {
 	not _whole(object.get(options, "base", null))
 } else := "regular_percent must be a whole number from 0 to 100" if {
 	not _percent(object.get(options, "regular_percent", null))
-}
-
-_strangers(options, known) := sprintf("unknown option %s: the options are %s", [concat(", ", unknown), names]) if {
-	unknown := {sprintf("%v", [name]) | some name in object.keys(options)} - known
-	count(unknown) > 0
-	names := concat(", ", known)
 }
 
 _percent(n) if {

@@ -25,8 +25,8 @@ test_split_says_what_is_wrong[note] if {
 		"an option that does not exist": {
 			"options": {"base": 2, "regular_percent": 20, "spot": 1},
 			"fault": concat("", [
-				"unknown option spot: ",
-				"the options are base, regular_percent, return_after_seconds, rounding, stand_in",
+				`mix.split has no option "spot"; `,
+				"there are base, regular_percent, return_after_seconds, rounding, stand_in",
 			]),
 		},
 		"no base": {"options": {"regular_percent": 20}, "fault": "base must be a whole number from 0 up"},

@@ -1,5 +1,7 @@
 package lib.mix
 
+import data.lib.spell
+
 # METADATA
 # title: A price that Spot must be worth
 # description: |
@@ -84,7 +86,7 @@ _some(x) if _micro(x) > 0
 _wrong_worth(options) := `the second argument is an object of options, such as {"regular": 0.2, "spot": 0.04}` if {
 	not is_object(options)
 } else := detail if {
-	detail := _strangers(options, {"at_most", "regular", "spot"})
+	detail := spell.stranger("mix.worth", options, {"at_most", "regular", "spot"})
 } else := "regular and spot must be prices above 0" if {
 	some name in {"regular", "spot"}
 	not _some(object.get(options, name, null))
@@ -106,7 +108,7 @@ _wrong_deadline(options) := "the argument is an object of options, such as {\"sc
 		"seconds_each",
 		"work",
 	}
-	detail := _wrong_plan(object.union({"base": 0, "regular_percent": 0}, options), known)
+	detail := _wrong_plan("mix.by_deadline", object.union({"base": 0, "regular_percent": 0}, options), known)
 } else := sprintf("no schedule %v: the pool's definition has [%s]", [name, names]) if {
 	name := object.get(options, "schedule", "")
 	not input.schedules[name]

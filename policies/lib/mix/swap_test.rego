@@ -27,7 +27,7 @@ test_worth_says_what_is_wrong[note] if {
 		"an option that does not exist": {
 			"blend": _quarter,
 			"options": {"price": 1},
-			"fault": "unknown option price: the options are at_most, regular, spot",
+			"fault": "mix.worth has no option \"price\"; there are at_most, regular, spot",
 		},
 		"no price": {
 			"blend": _quarter,

@@ -8,6 +8,8 @@
 #   - input: schema.input.schema
 package lib.rules
 
+import data.lib.spell
+
 # METADATA
 # title: The reasons of a profile
 # description: |
@@ -272,7 +274,7 @@ _whole(n) if {
 
 _wrong(profile) := `a profile is an object, such as {"min": 1, "max": 4, "grow": [], "shrink": []}` if {
 	not is_object(profile)
-} else := _stranger("a profile", profile, {"default", "grow", "max", "min", "shrink"}) if {
+} else := spell.stranger("rules.reasons", profile, {"default", "grow", "max", "min", "shrink"}) if {
 	object.remove(profile, {"default", "grow", "max", "min", "shrink"}) != {}
 } else := "min and max must be given: whole numbers from 0 up, min no more than max" if {
 	not _bounds(profile)
@@ -302,7 +304,7 @@ _lists(profile) if {
 
 _wrong_rule(rule) := `a rule is an object, such as {"signal": "cpu", "over": 70, "by": 1}` if {
 	not is_object(rule)
-} else := _stranger("a rule", rule, known) if {
+} else := spell.stranger("rules.reasons", rule, known) if {
 	known := (_comparisons | _sizes) | {"divide", "parts", "signal", "spread"}
 	object.remove(rule, known) != {}
 } else := "signal must be the name of one" if {
@@ -333,11 +335,6 @@ _shared(rule) if {
 	is_boolean(object.get(rule, "spread", false))
 	_whole(_parts(rule))
 	_parts(rule) >= 1
-}
-
-_stranger(what, given, known) := sprintf("%s has no field %s: the fields are %s", [what, names, fields]) if {
-	fields := concat(", ", known)
-	names := concat(", ", {sprintf("%v", [name]) | some name in object.keys(given)} - known)
 }
 
 _fault(name, detail) := {

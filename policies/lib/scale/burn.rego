@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Whether the error budget burns
 # description: |
@@ -70,7 +72,7 @@ _burn_figures(options) := {
 
 _wrong_burn(options) := "the argument is an object of options: short, long, slo_percent and at" if {
 	not is_object(options)
-} else := _stranger("option", options, {"at", "long", "short", "slo_percent"}) if {
+} else := spell.stranger("scale.burning", options, {"at", "long", "short", "slo_percent"}) if {
 	object.remove(options, {"at", "long", "short", "slo_percent"}) != {}
 } else := "slo_percent must be a number above 0 and below 100" if {
 	not _open(object.get(options, "slo_percent", null))

@@ -36,7 +36,7 @@ test_hold_on_burn_is_at_fault[note] if {
 		"for no object": {"options": 1, "detail": "the argument is an object of options: short, long, slo_percent and at"},
 		"for an option that does not exist": {
 			"options": object.union(_objective, {"slo": 1}),
-			"detail": "unknown option slo: the options are at, long, short, slo_percent",
+			"detail": "scale.burning has no option \"slo\"; did you mean slo_percent?",
 		},
 		"for an objective of all": {
 			"options": object.union(_objective, {"slo_percent": 100}),

@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: A ceiling
 # description: |
@@ -70,7 +72,7 @@ _odd(blend, dearer) := dearer if {
 
 _wrong_vcpus(options) := `the argument is an object of options, such as {"vcpus": 64, "per_instance": 4}` if {
 	not is_object(options)
-} else := _stranger("option", options, known) if {
+} else := spell.stranger("scale.at_most_vcpus", options, known) if {
 	known := {"name", "per_instance", "vcpus"}
 	object.remove(options, known) != {}
 } else := "vcpus must be a whole number from 0 up" if {
@@ -83,7 +85,7 @@ _wrong_vcpus(options) := `the argument is an object of options, such as {"vcpus"
 
 _wrong_cost(options) := `the argument is an object of options, such as {"per_hour": 12.5, "regular": 0.192}` if {
 	not is_object(options)
-} else := _stranger("option", options, known) if {
+} else := spell.stranger("scale.at_most_cost", options, known) if {
 	known := {"blend", "name", "per_hour", "regular", "spot"}
 	object.remove(options, known) != {}
 } else := "per_hour must be a number from 0 up" if {

@@ -53,7 +53,7 @@ test_at_most_vcpus_is_at_fault[note] if {
 		},
 		"for an option that does not exist": {
 			"options": {"vcpu": 64},
-			"detail": "unknown option vcpu: the options are name, per_instance, vcpus",
+			"detail": "scale.at_most_vcpus has no option \"vcpu\"; did you mean vcpus?",
 		},
 		"for no vCPUs": {"options": {"per_instance": 4}, "detail": "vcpus must be a whole number from 0 up"},
 		"for none in an instance": {
@@ -156,7 +156,7 @@ test_at_most_cost_is_at_fault[note] if {
 		},
 		"for an option that does not exist": {
 			"options": {"hourly": 12},
-			"detail": "unknown option hourly: the options are blend, name, per_hour, regular, spot",
+			"detail": "scale.at_most_cost has no option \"hourly\"; there are blend, name, per_hour, regular, spot",
 		},
 		"for no money": {"options": {"regular": 0.2}, "detail": "per_hour must be a number from 0 up"},
 		"for no price": {"options": {"per_hour": 12}, "detail": "regular must be a price above 0"},

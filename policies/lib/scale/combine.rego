@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Any of several
 # description: |
@@ -134,7 +136,8 @@ _wrong_part(r) := "each part is a reason, as the functions of this package give 
 _wrong_weighted(name, options) := "the first argument is the sum's name, a string" if {
 	not is_string(name)
 } else := detail if {
-	detail := _wrong_options(options, {"target", "terms", "tolerance", "tolerance_grow", "tolerance_shrink"})
+	known := {"target", "terms", "tolerance", "tolerance_grow", "tolerance_shrink"}
+	detail := _wrong_options("scale.weighted", options, known)
 } else := `terms must be a list of objects, such as [{"signal": "cpu", "weight": 0.7}]` if {
 	not _list(object.get(options, "terms", null))
 } else := concat("; ", wrong) if {
@@ -147,7 +150,7 @@ _wrong_weighted(name, options) := "the first argument is the sum's name, a strin
 
 _wrong_term(term) := `a term is an object, such as {"signal": "cpu", "weight": 0.7}` if {
 	not is_object(term)
-} else := _stranger("field", term, known) if {
+} else := spell.stranger("scale.weighted", term, known) if {
 	known := {"otherwise", "signal", "weight"}
 	object.remove(term, known) != {}
 } else := "signal must be given" if {

@@ -208,7 +208,7 @@ test_weighted_is_not_known[note] if {
 			"change": {},
 			"want": [
 				"fault",
-				"unknown option parts: the options are target, terms, tolerance, tolerance_grow, tolerance_shrink",
+				"scale.weighted has no option \"parts\"; there are target, terms, tolerance, tolerance_grow, tolerance_shrink",
 			],
 		},
 		"for no terms": {
@@ -224,7 +224,7 @@ test_weighted_is_not_known[note] if {
 		"for a field that does not exist": {
 			"options": {"target": 50, "terms": [{"signal": "cpu"}, {"signal": "cpu", "factor": 2}]},
 			"change": {},
-			"want": ["fault", "term 2: unknown field factor: the fields are otherwise, signal, weight"],
+			"want": ["fault", "term 2: scale.weighted has no option \"factor\"; there are otherwise, signal, weight"],
 		},
 		"for a term without a signal": {
 			"options": {"target": 50, "terms": [{"weight": 1}]},

@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Forecast
 # description: |
@@ -56,7 +58,7 @@ _believed(error, options) := "idle" if {
 
 _wrong_forecast(options) := `the second argument is an object of options, such as {"target": 60}` if {
 	not is_object(options)
-} else := _stranger("option", options, {"error_percent", "only", "target"}) if {
+} else := spell.stranger("scale.forecast", options, {"error_percent", "only", "target"}) if {
 	object.remove(options, {"error_percent", "only", "target"}) != {}
 } else := "target must be a number of at least 0.001" if {
 	not _target(object.get(options, "target", null))

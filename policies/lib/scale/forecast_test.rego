@@ -80,7 +80,7 @@ test_forecast_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "cpu",
 			"options": {"targets": 60},
-			"detail": "unknown option targets: the options are error_percent, only, target",
+			"detail": "scale.forecast has no option \"targets\"; did you mean target?",
 		},
 		"without a target": {
 			"signal": "cpu",

@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: A ceiling over several pools
 # description: |
@@ -52,7 +54,7 @@ _down(total, each) := (total - (total % each)) / each if {
 
 _wrong_group(options) := `the second argument is an object of options, such as {"vcpus": 400}` if {
 	not is_object(options)
-} else := _stranger("option", options, {"per_hour", "vcpus"}) if {
+} else := spell.stranger("scale.at_most_group", options, {"per_hour", "vcpus"}) if {
 	object.remove(options, {"per_hour", "vcpus"}) != {}
 } else := "give vcpus, per_hour or both" if {
 	options == {}

@@ -72,7 +72,7 @@ test_at_most_group_is_at_fault[note] if {
 		},
 		"for an option that does not exist": {
 			"options": {"cores": 200},
-			"detail": "unknown option cores: the options are per_hour, vcpus",
+			"detail": "scale.at_most_group has no option \"cores\"; there are per_hour, vcpus",
 		},
 		"without any": {"options": {}, "detail": "give vcpus, per_hour or both"},
 		"for a fraction": {"options": {"vcpus": 0.5}, "detail": "vcpus must be a whole number from 0 up"},

@@ -8,6 +8,8 @@
 #   - input: schema.input.schema
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Target tracking
 # description: |
@@ -192,25 +194,21 @@ _micro(x) := round(x * 1000000) if {
 _some(x) if _micro(x) > 0
 
 _wrong_track(options) := detail if {
-	detail := _wrong_options(options, {"gaps", "target", "tolerance", "tolerance_grow", "tolerance_shrink"})
+	known := {"gaps", "target", "tolerance", "tolerance_grow", "tolerance_shrink"}
+	detail := _wrong_options("scale.track", options, known)
 } else := "gaps must be pessimistic, or left out" if {
 	object.get(options, "gaps", "pessimistic") != "pessimistic"
 }
 
-_wrong_options(options, known) := "the second argument is an object of options, such as {\"target\": 60}" if {
+_wrong_options(function, options, known) := "the second argument is an object of options, such as {\"target\": 60}" if {
 	not is_object(options)
-} else := _stranger("option", options, known) if {
+} else := spell.stranger(function, options, known) if {
 	object.remove(options, known) != {}
 } else := "target must be a number of at least 0.001" if {
 	not _target(object.get(options, "target", null))
 } else := sprintf("%s must be a number from 0 up", [concat(", ", wrong)]) if {
 	wrong := {name | some name in object.keys(options); startswith(name, "tolerance"); not _share(options[name])}
 	count(wrong) > 0
-}
-
-# The names in an object that are not known, with those that are. It is asked for only when there is one.
-_stranger(what, given, known) := sprintf("unknown %s %s: the %ss are %s", [what, names, what, concat(", ", known)]) if {
-	names := concat(", ", {sprintf("%v", [name]) | some name in object.keys(given)} - known)
 }
 
 _fault(code, name, detail) := {

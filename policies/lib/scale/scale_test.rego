@@ -108,7 +108,6 @@ test_track_is_unknown[note] if {
 }
 
 test_track_is_at_fault[note] if {
-	known := "the options are gaps, target, tolerance, tolerance_grow, tolerance_shrink"
 	some note, tc in {
 		"for a name that is no signal": {
 			"signal": "cpuu",
@@ -123,7 +122,7 @@ test_track_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "cpu",
 			"options": {"target": 60, "tolerence": 0.1},
-			"detail": sprintf("unknown option tolerence: %s", [known]),
+			"detail": `scale.track has no option "tolerence"; did you mean tolerance?`,
 		},
 		"for no target": {"signal": "cpu", "options": {}, "detail": "target must be a number of at least 0.001"},
 		"for a target of nothing": {

@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Step scaling
 # description: |
@@ -109,7 +111,7 @@ _moved(rung, fleet, sign, least) := fleet + (sign * max([least, percent])) if {
 
 _wrong_steps(options) := `the second argument is an object of options, such as {"above": 70, "grow": [{"by": 1}]}` if {
 	not is_object(options)
-} else := _stranger("option", options, known) if {
+} else := spell.stranger("scale.step", options, known) if {
 	known := {"above", "below", "grow", "minimum", "of_recent", "shrink"}
 	object.remove(options, known) != {}
 } else := "give above with grow, or below with shrink, or all four" if {
@@ -165,7 +167,7 @@ _gap(to, later) := sprintf("a hole from %v up", [to / 1000]) if {
 
 _wrong_step(rung) := "a step is an object, such as {\"from\": 10, \"by\": 2}" if {
 	not is_object(rung)
-} else := _stranger("field", rung, known) if {
+} else := spell.stranger("scale.step", rung, known) if {
 	known := {"by", "exact", "from", "percent", "to"}
 	object.remove(rung, known) != {}
 } else := "give one of by, percent and exact" if {

@@ -191,7 +191,7 @@ test_step_is_at_fault_for_a_ladder[note] if {
 		},
 		"with a field that does not exist": {
 			"grow": [{"by": 1}, {"form": 10, "by": 2}],
-			"detail": "grow: step 2: unknown field form: the fields are by, exact, from, percent, to",
+			"detail": "grow: step 2: scale.step has no option \"form\"; did you mean from?",
 		},
 		"with a step of two sizes": {
 			"grow": [{"by": 1, "percent": 10}],
@@ -248,7 +248,7 @@ test_step_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "cpu",
 			"options": {"over": 60, "grow": grow},
-			"detail": "unknown option over: the options are above, below, grow, minimum, of_recent, shrink",
+			"detail": "scale.step has no option \"over\"; there are above, below, grow, minimum, of_recent, shrink",
 		},
 		"for a ladder without a threshold": {
 			"signal": "cpu",

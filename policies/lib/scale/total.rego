@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Target tracking on a total
 # description: |
@@ -34,7 +36,11 @@ track_total(signal, options) := {
 	grow := _share(object.get(given, "tolerance_grow", given.tolerance))
 	shrink := _share(object.get(given, "tolerance_shrink", given.tolerance))
 } else := _fault("track_total", signal, detail) if {
-	detail := _wrong_options(options, {"target", "tolerance", "tolerance_grow", "tolerance_shrink"})
+	detail := _wrong_options(
+		"scale.track_total",
+		options,
+		{"target", "tolerance", "tolerance_grow", "tolerance_shrink"},
+	)
 } else := _fault("track_total", signal, _no_signal(signal)) if {
 	not input.signals[signal]
 } else := _unknown("track_total", signal, _lack(signal, "value"))
@@ -111,7 +117,7 @@ _positive("seconds_each", x) if _some(x)
 
 _wrong_backlog(options) := "the second argument is an object of options, such as {\"per_instance\": 100}" if {
 	not is_object(options)
-} else := _stranger("option", options, known) if {
+} else := spell.stranger("scale.backlog", options, known) if {
 	known := {"arrivals", "delay_seconds", "drain_seconds", "per_instance", "seconds_each"}
 	object.remove(options, known) != {}
 } else := sprintf("%s must be a number above 0", [concat(", ", wrong)]) if {

@@ -136,10 +136,7 @@ test_backlog_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "orders",
 			"options": {"per_instnace": 100},
-			"detail": concat("", [
-				"unknown option per_instnace: the options are ",
-				"arrivals, delay_seconds, drain_seconds, per_instance, seconds_each",
-			]),
+			"detail": `scale.backlog has no option "per_instnace"; did you mean per_instance?`,
 		},
 		"for numbers that are none": {
 			"signal": "orders",
@@ -259,7 +256,7 @@ test_track_total_is_not_known[note] if {
 			"signal": "orders",
 			"options": {"goal": 120},
 			"state": "fault",
-			"detail": "unknown option goal: the options are target, tolerance, tolerance_grow, tolerance_shrink",
+			"detail": "scale.track_total has no option \"goal\"; there are target, tolerance, tolerance_grow, tolerance_shrink",
 		},
 	}
 	reason := scale.track_total(tc.signal, tc.options) with input as tc.view

@@ -1,5 +1,7 @@
 package lib.scale
 
+import data.lib.spell
+
 # METADATA
 # title: Trend
 # description: |
@@ -87,7 +89,7 @@ _thousandth(x) := (x - (x % 1000)) / 1000
 
 _wrong_trend(options) := detail if {
 	known := {"lead_seconds", "limit_percent", "target", "tolerance", "tolerance_grow", "tolerance_shrink"}
-	detail := _wrong_options(options, known)
+	detail := _wrong_options("scale.trend", options, known)
 } else := "lead_seconds must be a whole number of seconds from 1 up" if {
 	not _counts(object.get(options, "lead_seconds", null))
 } else := "limit_percent must be a whole number from 0 up" if {
@@ -96,7 +98,7 @@ _wrong_trend(options) := detail if {
 
 _wrong_flap(options) := `the second argument is an object of options, such as {"below": 70}` if {
 	not is_object(options)
-} else := _stranger("option", options, {"below", "margin"}) if {
+} else := spell.stranger("scale.no_flap", options, {"below", "margin"}) if {
 	object.remove(options, {"below", "margin"}) != {}
 } else := "below must be a number of at least 0.001" if {
 	not _target(object.get(options, "below", null))

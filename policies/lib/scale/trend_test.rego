@@ -142,7 +142,7 @@ test_no_flap_is_at_fault[note] if {
 		"for an option that does not exist": {
 			"signal": "cpu",
 			"options": {"above": 70},
-			"detail": "unknown option above: the options are below, margin",
+			"detail": "scale.no_flap has no option \"above\"; there are below, margin",
 		},
 		"without a threshold": {
 			"signal": "cpu",

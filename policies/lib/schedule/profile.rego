@@ -1,5 +1,7 @@
 package lib.schedule
 
+import data.lib.spell
+
 # METADATA
 # title: The floor of the profile in force
 # description: |
@@ -45,12 +47,14 @@ _wrong_profiles(profiles) := `profiles are a list of objects, such as [{"floor":
 	not is_array(profiles)
 } else := "one profile, and only one, is the default: it has no when" if {
 	count([p | some p in profiles; not p.when]) != 1
-} else := detail if {
-	some i, p in profiles
-	detail := sprintf("profile %d: %s", [i + 1, _wrong_profile(p)])
+} else := concat("; ", wrong) if {
+	wrong := {text | some i, p in profiles; text := sprintf("profile %d: %s", [i + 1, _wrong_profile(p)])}
+	count(wrong) > 0
 }
 
-_wrong_profile(p) := "unknown field: the fields are ceiling, floor, when" if {
+_wrong_profile(p) := "a profile is an object, such as {\"floor\": 2, \"ceiling\": 10}" if {
+	not is_object(p)
+} else := spell.stranger("schedule.profile_floor", p, {"ceiling", "floor", "when"}) if {
 	object.remove(p, {"ceiling", "floor", "when"}) != {}
 } else := sprintf("no schedule %v: the pool's definition has [%s]", [p.when, names]) if {
 	name := p.when

@@ -47,9 +47,20 @@ test_profile_is_at_fault[note] if {
 			"profiles": [{"when": "night", "floor": 6, "ceiling": 30}, {"floor": 2, "ceiling": 10}],
 			"detail": "profile 1: no schedule night: the pool's definition has [audit, office, sale]",
 		},
+		"for one that is none": {
+			"profiles": [7],
+			"detail": `profile 1: a profile is an object, such as {"floor": 2, "ceiling": 10}`,
+		},
+		"for several at once": {
+			"profiles": [{"floor": 2}, {"when": "night", "floor": 3, "ceiling": 4}],
+			"detail": concat("", [
+				"profile 1: floor and ceiling must be whole numbers from 0 up; ",
+				"profile 2: no schedule night: the pool's definition has [audit, office, sale]",
+			]),
+		},
 		"for a field that does not exist": {
 			"profiles": [{"floor": 2, "ceiling": 10, "count": 5}],
-			"detail": "profile 1: unknown field: the fields are ceiling, floor, when",
+			"detail": "profile 1: schedule.profile_floor has no option \"count\"; there are ceiling, floor, when",
 		},
 		"without a ceiling": {
 			"profiles": [{"floor": 2}],
