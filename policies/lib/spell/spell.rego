@@ -8,7 +8,7 @@ package lib.spell
 # METADATA
 # title: Unknown options
 # description: |
-#   What is wrong with the names in an object, for a function that takes only those that are known; undefined if it takes
+#   What is wrong with the names in an object, for a function that takes only those known; undefined if it takes
 #   them all. The first argument is the function as an author calls it, such as scale.track.
 # scope: document
 stranger(function, given, known) := concat("; ", problems) if {
