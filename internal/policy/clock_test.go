@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"testing"
 
 	"trimtab/internal/policy"
@@ -10,7 +11,7 @@ func TestOnlyAPolicyThatReadsNoAgeIsDeafToTheClock(t *testing.T) {
 	reason := func(instances string) string {
 		return `want contains {"code": "x", "state": "known", "instances": ` + instances + `}`
 	}
-	for name, tc := range map[string]struct {
+	cases := map[string]struct {
 		text  string
 		hears bool
 	}{
@@ -34,19 +35,22 @@ func TestOnlyAPolicyThatReadsNoAgeIsDeafToTheClock(t *testing.T) {
 		"what is remembered, which is ages": {reason("count(input.memory.evictions)"), true},
 		"a trend, which is as old as it is": {"import data.lib.scale\n\n" +
 			`want contains scale.trend("cpu", {"target": 60, "lead_seconds": 60})`, true},
-	} {
-		b, err := policy.Load(t.Context(), with(t, map[string]string{
-			"pools/clock/clock.rego": "package pools.clock\n\n" + tc.text + "\n",
-		}))
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if got := b.HearsClock("clock"); got != tc.hears {
+	}
+	over, named := map[string]string{}, map[string]string{}
+	for name, tc := range cases {
+		named[name] = fmt.Sprintf("clock%d", len(named))
+		over[fmt.Sprintf("pools/%[1]s/%[1]s.rego", named[name])] = "package pools." + named[name] + "\n\n" + tc.text + "\n"
+	}
+	b, err := policy.Load(t.Context(), with(t, over))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range cases {
+		if got := b.HearsClock(named[name]); got != tc.hears {
 			t.Errorf("%s: hears the clock %v, want %v", name, got, tc.hears)
 		}
-		if b.HearsClock("web") {
-			t.Errorf("%s: the worked web policy hears the clock", name)
-		}
+	}
+	if b.HearsClock("web") {
+		t.Error("the worked web policy hears the clock")
 	}
 }

@@ -101,27 +101,22 @@ func packageOf(file string) string { return strings.ReplaceAll(path.Dir(file), "
 // packageName is the name of a module's package, without data.
 func packageName(m *ast.Module) string { return strings.TrimPrefix(m.Package.Path.String(), "data.") }
 
-// compileModules compiles the modules; nil, with every problem that they have, if something is wrong with them, or was
-// with the tree before.
-func compileModules(m modules, pools []definition, schemas *ast.SchemaSet, ps *problems) *ast.Compiler {
-	var failed ast.Errors
-	if len(*ps) == 0 {
-		c := newCompiler(m, schemas).WithStrict(true)
-		c.WithStageAfterID(ast.StageResolveRefs, stage(func(c *ast.Compiler) { checkReads(c.Modules, pools, ps) }))
-		heard := make(map[string]*ast.Module, len(m.byFile))
-		for file, module := range m.byFile {
-			heard[file] = withUnheard(module)
-		}
-		if c.Compile(heard); !c.Failed() {
-			return c
-		}
-		failed = c.Errors
+// compileModules compiles the modules; nil, with what the compiler came to, if something is wrong with them, or was with
+// the tree before. What else there may be, [findFaults] finds out.
+func compileModules(m modules, pools []definition, schemas *ast.SchemaSet, ps *problems) (*ast.Compiler, ast.Errors) {
+	if len(*ps) > 0 {
+		return nil, nil
 	}
-	findFaults(m, pools, schemas, ps)
-	if len(*ps) == 0 {
-		addRego(failed, "", ps)
+	c := newCompiler(m, schemas).WithStrict(true)
+	c.WithStageAfterID(ast.StageResolveRefs, stage(func(c *ast.Compiler) { checkReads(c.Modules, pools, ps) }))
+	heard := make(map[string]*ast.Module, len(m.byFile))
+	for file, module := range m.byFile {
+		heard[file] = withUnheard(module)
 	}
-	return nil
+	if c.Compile(heard); c.Failed() || len(*ps) > 0 {
+		return nil, c.Errors
+	}
+	return c, nil
 }
 
 func newCompiler(m modules, schemas *ast.SchemaSet) *ast.Compiler {

@@ -1,6 +1,10 @@
 package policy
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"trimtab/internal/scale"
@@ -26,4 +30,19 @@ func (b *Bundle) Steady(path ...string) bool {
 		panic("no rule " + key)
 	}
 	return steady
+}
+
+// Needed are the files that are compiled at first.
+func Needed(files Files) map[string]bool {
+	var sources []source
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		if strings.HasSuffix(p, ".rego") {
+			sources = append(sources, source{p, files[p]})
+		}
+	}
+	kept := map[string]bool{}
+	for _, s := range needed(sources) {
+		kept[s.path] = true
+	}
+	return kept
 }

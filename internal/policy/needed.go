@@ -18,19 +18,20 @@ var functionHead = regexp.MustCompile(`(?m)^(\w+)\(`)
 // a cold start, and linear in what there is (facts: opa 3.1). Only files that are byte for byte those of this build are
 // left out, because only of them it is known, from the tests, that nothing is wrong with them.
 func needed(sources []source) []source {
-	var kept, waiting []source
+	var kept []source
+	var waiting []shelved
 	for _, s := range sources {
 		if strings.HasPrefix(s.path, "lib/") && isShipped(s) {
-			waiting = append(waiting, s)
+			waiting = append(waiting, shelve(s))
 		} else {
 			kept = append(kept, s)
 		}
 	}
 	for next := 0; next < len(kept); next++ {
-		waiting = slices.DeleteFunc(waiting, func(s source) bool {
-			called := calls(kept[next], s)
+		waiting = slices.DeleteFunc(waiting, func(s shelved) bool {
+			called := s.calledBy(kept[next])
 			if called {
-				kept = append(kept, s)
+				kept = append(kept, s.source)
 			}
 			return called
 		})
@@ -38,20 +39,31 @@ func needed(sources []source) []source {
 	return kept
 }
 
-// calls reports whether a file may call one of the functions of another: in the same package by its name, in another by
-// its name behind the package's or an alias. A comment that does so counts as well.
-func calls(file, library source) bool {
-	for _, head := range functionHead.FindAllSubmatch(library.text, -1) {
+// shelved is a file of the library with the ways in which its functions are called: in the same package by their names,
+// in others by their names behind the package's or an alias. A comment that does so counts as well.
+type shelved struct {
+	source
+	within, abroad [][]byte
+}
+
+func shelve(s source) shelved {
+	out := shelved{source: s}
+	pkg := path.Base(path.Dir(s.path))
+	for _, head := range functionHead.FindAllSubmatch(s.text, -1) {
 		name := string(head[1])
-		ways := []string{"." + name + "(", `["` + name + `"](`, path.Base(path.Dir(library.path)) + "." + name}
-		if path.Dir(file.path) == path.Dir(library.path) {
-			ways = []string{name + "("}
-		}
-		if slices.ContainsFunc(ways, func(way string) bool { return bytes.Contains(file.text, []byte(way)) }) {
-			return true
-		}
+		out.within = append(out.within, []byte(name+"("))
+		out.abroad = append(out.abroad, []byte("."+name+"("), []byte(`["`+name+`"](`), []byte(pkg+"."+name))
 	}
-	return false
+	return out
+}
+
+// calledBy reports whether a file may call one of the functions.
+func (s shelved) calledBy(file source) bool {
+	ways := s.abroad
+	if path.Dir(file.path) == path.Dir(s.path) {
+		ways = s.within
+	}
+	return slices.ContainsFunc(ways, func(way []byte) bool { return bytes.Contains(file.text, way) })
 }
 
 // isShipped reports whether a file is the one that this build carries.

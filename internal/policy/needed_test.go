@@ -3,39 +3,73 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
 	"trimtab/internal/policy"
+	"trimtab/policies"
 )
 
+// ways are those in which a policy may call a function, given its package, its name and its arguments.
+var ways = map[string]func(pkg, name, arguments string, n int) (imports, rule string){
+	"by its package": func(pkg, name, arguments string, n int) (string, string) {
+		return "import data." + pkg + " as it\n", fmt.Sprintf("x%d := it.%s(%s)\n", n, name, arguments)
+	},
+	"by its path": func(pkg, name, arguments string, n int) (string, string) {
+		return "", fmt.Sprintf("x%d := data.%s.%s(%s)\n", n, pkg, name, arguments)
+	},
+	"by its own name": func(pkg, name, arguments string, n int) (string, string) {
+		return fmt.Sprintf("import data.%s.%s as it%d\n", pkg, name, n), fmt.Sprintf("x%[1]d := it%[1]d(%[2]s)\n", n, arguments)
+	},
+	"in brackets": func(pkg, name, arguments string, n int) (string, string) {
+		return "import data." + pkg + " as it\n", fmt.Sprintf("x%d := it[%q](%s)\n", n, name, arguments)
+	},
+}
+
+// The file of a function must be found for each call alone; that what was found compiles is asked once for each file.
 func TestEveryFunctionOfTheLibraryIsThereForWhoeverCallsIt(t *testing.T) {
+	library, err := policy.Snapshot(policies.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(library, func(p string, _ []byte) bool { return !strings.HasPrefix(p, "lib/") })
 	called := 0
 	for file, m := range stock(t).Modules {
 		if !strings.HasPrefix(file, "lib/") || strings.HasSuffix(file, "_test.rego") {
 			continue
 		}
-		for _, r := range m.Parsed.Rules {
+		pkg := strings.TrimPrefix(m.Parsed.Package.Path.String(), "data.")
+		imports, rules := map[string][]string{}, map[string]string{}
+		seen := map[string]bool{}
+		for n, r := range m.Parsed.Rules {
 			name := r.Head.Name.String()
-			if len(r.Head.Args) == 0 || strings.HasPrefix(name, "_") {
+			if len(r.Head.Args) == 0 || strings.HasPrefix(name, "_") || seen[name] {
 				continue
 			}
+			seen[name] = true
 			called++
-			pkg := strings.TrimPrefix(m.Parsed.Package.Path.String(), "data.")
 			arguments := strings.TrimSuffix(strings.Repeat("input.settings, ", len(r.Head.Args)), ", ")
-			for way, text := range map[string]string{
-				"by its package":  fmt.Sprintf("import data.%s as it\n\nx := it.%s(%s)\n", pkg, name, arguments),
-				"by its path":     fmt.Sprintf("x := data.%s.%s(%s)\n", pkg, name, arguments),
-				"by its own name": fmt.Sprintf("import data.%s.%s as it\n\nx := it(%s)\n", pkg, name, arguments),
-				"in brackets":     fmt.Sprintf("import data.%s as it\n\nx := it[%q](%s)\n", pkg, name, arguments),
-			} {
-				_, err := policy.Load(context.Background(), with(t, map[string]string{
-					"pools/web/more.rego": "package pools.web\n\n" + text,
-				}))
-				if err != nil {
-					t.Errorf("%s.%s called %s: %v", pkg, name, way, err)
+			for way, call := range ways {
+				imported, rule := call(pkg, name, arguments, n)
+				library["pools/web/web.rego"] = []byte("package pools.web\n\n" + imported + "\n" + rule)
+				if !policy.Needed(library)[file] {
+					t.Errorf("%s.%s called %s: %s is left out", pkg, name, way, file)
 				}
+				if !slices.Contains(imports[way], imported) {
+					imports[way] = append(imports[way], imported)
+				}
+				rules[way] += rule
 			}
+		}
+		// The ways differ in what is found, not in how it compiles: each file takes one of them by turns.
+		way := slices.Sorted(maps.Keys(ways))[called%len(ways)]
+		_, err := policy.Load(context.Background(), with(t, map[string]string{
+			"pools/web/more.rego": "package pools.web\n\n" + strings.Join(imports[way], "") + "\n" + rules[way],
+		}))
+		if rules[way] != "" && err != nil {
+			t.Errorf("the functions of %s called %s: %v", file, way, err)
 		}
 	}
 	if called < 18 {

@@ -89,16 +89,23 @@ func LoadFiles(ctx context.Context, files Files) (*Bundle, error) {
 	data := mergeData(tree.data, &ps)
 	pools := readPools(data, &ps)
 	rollOut(pools, data, &ps)
-	compile := func(sources []source, ps *problems) (modules, *ast.Compiler) {
+	parse := func(sources []source, ps *problems) modules {
 		m := parseModules(sources, data, ps)
 		checkPolicies(pools, m, ps)
-		return m, compileModules(m, pools, tree.schemas, ps)
+		return m
 	}
 	rest := slices.Clone(ps)
-	modules, compiler := compile(needed(tree.sources), &ps)
-	if len(ps) > 0 {
+	modules := parse(needed(tree.sources), &ps)
+	compiler, _ := compileModules(modules, pools, tree.schemas, &ps)
+	if compiler == nil {
 		// What was left out may be what was meant: problems are those of the whole tree.
-		if modules, compiler = compile(tree.sources, &rest); len(rest) > 0 {
+		modules = parse(tree.sources, &rest)
+		findFaults(modules, pools, tree.schemas, &rest)
+		var failed ast.Errors
+		if compiler, failed = compileModules(modules, pools, tree.schemas, &rest); compiler == nil {
+			if len(rest) == 0 {
+				addRego(failed, "", &rest)
+			}
 			return nil, rest.err()
 		}
 	}
