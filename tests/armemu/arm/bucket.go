@@ -19,6 +19,7 @@ type policy struct {
 
 var (
 	policyUpdateSet = policy{"UpdateVMScaleSet", 4, 12, 500, 1500}
+	policyPutSet    = policy{"PutVMScaleSet", 4, 12, 125, 375}
 	policyDeleteSet = policy{"DeleteVMScaleSet", 4, 12, 175, 525}
 	// Of a set's start and power-off the page's note 2 says that only the subscription's limit applies.
 	policyStartSet    = policy{"UpdateVMScaleSet", 0, 0, 500, 1500}
@@ -108,35 +109,6 @@ func (w *world) front(c call, h http.Header) *answer {
 	a := failure(http.StatusTooManyRequests, "SubscriptionRequestsThrottled", fmt.Sprintf(
 		"Number of '%s' requests for subscription '%s' exceeded. Please try again after '%d' seconds.", kind, part[2], after))
 	a.header.Set("Retry-After", strconv.Itoa(after))
-	return &a
-}
-
-// charge counts a call at the compute provider: at the resource's bucket and at the region's, both of which every answer
-// names (facts: VMSS 1.5). A call that is refused is charged to neither.
-func (w *world) charge(p policy, c call, region string, h http.Header) *answer {
-	if !w.cfg.limited() || p == policyNone {
-		return nil
-	}
-	var all []*tokens
-	if p.resourceMax > 0 {
-		all = append(all, w.bucket(p.name+"|"+strings.ToLower(strings.TrimRight(c.path, "/")), p.resourceMax, p.resourceRefill, time.Minute, c.now))
-	}
-	all = append(all, w.bucket(p.name+"|"+strings.ToLower(c.args["sub"])+"|"+region, p.regionMax, p.regionRefill, time.Minute, c.now))
-	var wait time.Duration
-	for _, b := range all {
-		wait = max(wait, b.wait(c.now))
-	}
-	for _, b := range all {
-		if wait == 0 {
-			b.left--
-		}
-		h.Add("x-ms-ratelimit-remaining-resource", fmt.Sprintf("Microsoft.Compute/%s;%d", p.name, int(b.left)))
-	}
-	if wait == 0 {
-		h.Set("x-ms-request-charge", "1")
-		return nil
-	}
-	a := throttled(p.name, c.now, seconds(wait))
 	return &a
 }
 

@@ -137,3 +137,15 @@ func (w *world) place(s *set, m *machine) *Plan {
 	m.size = sizes[0]
 	return failure
 }
+
+// overprovision makes a fifth more machines than were asked for, on a Uniform set that says so: they come up beside the
+// others, and go when those are up (facts: VMSS 2.4, 3.1). They count neither in sku.capacity nor against a quota.
+func (s *set) overprovision(d int, now, readyAt time.Time) {
+	if d == 0 || s.Orchestration != Uniform || s.Overprovision == nil || !*s.Overprovision {
+		return
+	}
+	for range (d + 4) / 5 {
+		m := s.add(s.interruptible(), now, readyAt)
+		m.extra, m.leavesAt = true, readyAt
+	}
+}

@@ -38,6 +38,11 @@ type Config struct {
 	Quotas    []Quota     `json:"quotas"`
 	Grants    []Grant     `json:"grants"`
 	Autoscale []Autoscale `json:"autoscale"`
+	// RestoreEverySeconds is how often a spotRestorePolicy tries to bring an evicted machine back; 300 if it is 0.
+	RestoreEverySeconds int `json:"restore_every_seconds"`
+	// BatchMachines is how many machines of a scale operation are charged as one call; with 0 each operation is charged as
+	// one, whatever its size (facts: VMSS 1.5).
+	BatchMachines int `json:"batch_machines"`
 	// PageSize is the length of a page of machines; 100 if it is 0.
 	PageSize int `json:"page_size"`
 }

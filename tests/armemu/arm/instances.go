@@ -67,11 +67,16 @@ func (w *world) deleteInstances(c call) answer {
 	if s.current != nil && s.current.deletes {
 		return failure(http.StatusConflict, "Conflict", "The request failed due to conflict with a concurrent request. To resolve it, please refer to the activity log.")
 	}
+	if s.deleted {
+		return *s.marked("Delete Virtual Machine Scale Set VMs")
+	}
 	plan := w.preempt(s, c.now)
 	if plan.Status != stateFailed {
 		s.remove(chosen, w.goneAt(c.now))
 	}
-	return w.accept(s, plan, c, true)
+	a := w.accept(s, plan, c, true)
+	a.touched = len(chosen)
+	return a
 }
 
 // remove takes machines away and lowers the counter by as many.
@@ -147,7 +152,7 @@ func (w *world) simulateEviction(c call) answer {
 	if !m.spot {
 		return failure(http.StatusConflict, "OperationNotAllowed", "Eviction can be simulated for Spot machines only.")
 	}
-	s.evict([]*machine{m}, s.EvictionPolicy, s.Orchestration == Uniform, c.now)
+	w.evict(s, []*machine{m}, s.EvictionPolicy, s.Orchestration == Uniform, c.now)
 	return answer{status: http.StatusNoContent, header: http.Header{}}
 }
 

@@ -29,6 +29,8 @@ var knobs = map[string]func(data []byte) (Knob, error){
 	"machine":   decodeKnob[Machine],
 	"attach":    decodeKnob[Attach],
 	"drain":     decodeKnob[Drain],
+	"batch":     decodeKnob[Batch],
+	"restrict":  decodeKnob[Restrict],
 	"quota":     decodeKnob[Quota],
 	"grants":    decodeKnob[Grants],
 	"autoscale": decodeKnob[Autoscale],
@@ -226,17 +228,19 @@ func (e Evict) turn(w *world) error {
 	if e.LowerCapacity != nil {
 		lower = *e.LowerCapacity
 	}
-	s.evict(chosen, policy, lower, now)
+	w.evict(s, chosen, policy, lower, now)
 	return nil
 }
 
 // evict takes Spot machines away as the policy says; deletion lowers the counter where lower is true.
-func (s *set) evict(chosen []*machine, policy string, lower bool, now time.Time) {
+func (w *world) evict(s *set, chosen []*machine, policy string, lower bool, now time.Time) {
 	for _, m := range chosen {
 		if policy == Deallocate {
 			m.state, m.power, m.settleAt = stateSucceeded, powerDeallocated, now
+			s.remember(m, false, now, w.cfg.restoreEvery())
 		} else {
 			m.leave(now)
+			s.remember(nil, lower, now, w.cfg.restoreEvery())
 		}
 	}
 	if policy == Delete && lower && len(chosen) > 0 {
@@ -284,11 +288,11 @@ func (r Remove) turn(w *world) error {
 	return nil
 }
 
-// Restore takes back every fault, plan, claim, scarcity, quota and skew that is in force.
+// Restore takes back every fault, plan, claim, scarcity, quota, restriction and skew that is in force.
 type Restore struct{}
 
 func (Restore) turn(w *world) error {
-	w.faults, w.scarce, w.quotas, w.skew = nil, nil, nil, 0
+	w.faults, w.scarce, w.quotas, w.restricted, w.skew = nil, nil, nil, nil, 0
 	for _, s := range w.sets {
 		s.plans, s.lies = nil, nil
 	}

@@ -1,18 +1,21 @@
 package arm
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // Machine changes one machine of a set as its owner or its guest would.
 type Machine struct {
 	Set string `json:"set"`
 	// Name is the machine's name; of a Uniform set its ordinal too.
 	Name string `json:"name"`
-	// Protected protects it from scale-in; Healthy is what the health extension says. Nil leaves them.
-	Protected *bool `json:"protected"`
-	Healthy   *bool `json:"healthy"`
+	// Protected protects it from scale-in, ProtectedFromActions from what is done to the set as a whole too; Healthy is what
+	// the health extension says. Nil leaves them.
+	Protected            *bool `json:"protected"`
+	ProtectedFromActions *bool `json:"protected_from_actions"`
+	Healthy              *bool `json:"healthy"`
+	// Zone moves it into another zone, as a set that is out of balance has it.
+	Zone string `json:"zone"`
+	// Tags replace the machine's own.
+	Tags map[string]string `json:"tags"`
 	// State and Power replace its provisioning state and its power state: Failed and running is a live machine whose last
 	// operation failed (facts: VMSS 3.2).
 	State string `json:"state"`
@@ -29,7 +32,16 @@ func (k Machine) turn(w *world) error {
 			continue
 		}
 		if k.Protected != nil {
-			m.protected = *k.Protected
+			m.fromScaleIn = *k.Protected
+		}
+		if k.ProtectedFromActions != nil {
+			m.fromActions = *k.ProtectedFromActions
+		}
+		if k.Zone != "" {
+			m.zone = k.Zone
+		}
+		if k.Tags != nil {
+			m.tags = k.Tags
 		}
 		if k.Healthy != nil {
 			m.health = k.Healthy
@@ -72,34 +84,5 @@ func (a Attach) turn(w *world) error {
 	if a.Size != "" {
 		m.size = a.Size
 	}
-	return nil
-}
-
-// Rebalance is one move of automatic zone balancing: a machine above capacity comes up in the zone that has the fewest,
-// and once it runs one leaves the zone that has the most (facts: VMSS 2.4).
-type Rebalance struct {
-	Set string `json:"set"`
-}
-
-func (r Rebalance) turn(w *world) error {
-	s, err := w.find(r.Set)
-	if err != nil {
-		return err
-	}
-	crowd := s.byZone()
-	var leaver *machine
-	for _, m := range s.newestFirst() {
-		if !m.protected && (leaver == nil || crowd[m.zone] > crowd[leaver.zone]) {
-			leaver = m
-		}
-	}
-	if leaver == nil || len(s.Zones) < 2 {
-		return fmt.Errorf("rebalance: %s has no two zones and a machine to move", s.name)
-	}
-	now := w.now()
-	up := w.bootedAt(s, now)
-	s.add(leaver.spot, now, up)
-	leaver.leavesAt = up.Add(time.Duration(w.cfg.DeleteSeconds) * time.Second)
-	s.settle(now)
 	return nil
 }

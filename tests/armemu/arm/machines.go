@@ -11,13 +11,14 @@ import (
 )
 
 type machineDoc struct {
-	ID         string         `json:"id"`
-	Name       string         `json:"name"`
-	Type       string         `json:"type"`
-	InstanceID string         `json:"instanceId,omitempty"`
-	Location   string         `json:"location"`
-	Zones      []string       `json:"zones,omitempty"`
-	Properties map[string]any `json:"properties,omitempty"`
+	ID         string            `json:"id"`
+	Name       string            `json:"name"`
+	Type       string            `json:"type"`
+	InstanceID string            `json:"instanceId,omitempty"`
+	Location   string            `json:"location"`
+	Zones      []string          `json:"zones,omitempty"`
+	Tags       map[string]string `json:"tags,omitempty"`
+	Properties map[string]any    `json:"properties,omitempty"`
 }
 
 // doc renders a machine of a set; with view, its power state too.
@@ -34,10 +35,10 @@ func (m *machine) doc(s *set, view bool) machineDoc {
 	if view {
 		p["instanceView"] = m.instanceView()
 	}
-	if m.protected {
-		p["protectionPolicy"] = map[string]any{"protectFromScaleIn": true, "protectFromScaleSetActions": false}
+	if m.protected() {
+		p["protectionPolicy"] = map[string]any{"protectFromScaleIn": true, "protectFromScaleSetActions": m.fromActions}
 	}
-	d := machineDoc{Name: m.name, Location: s.Location, Properties: p}
+	d := machineDoc{Name: m.name, Location: s.Location, Tags: m.tags, Properties: p}
 	if m.zone != "" {
 		d.Zones = []string{m.zone}
 	}

@@ -3,6 +3,7 @@ package arm
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ type change struct {
 	mixGiven bool
 	mix      *Mix
 	size     string
+	// model are the changes of other fields.
+	model []func(*set)
 }
 
 // begin applies a change: the counter moves at once, machines follow with time, and whatever was under way is preempted
@@ -36,6 +39,9 @@ type change struct {
 func (w *world) begin(s *set, c change, now time.Time) *operation {
 	plan := w.preempt(s, now)
 	s.generation++
+	for _, apply := range c.model {
+		apply(s)
+	}
 	if c.size != "" {
 		s.Size = c.size
 	}
@@ -104,6 +110,9 @@ func (w *world) nextPlan(s *set) Plan {
 // resize moves the counter to n and makes or takes away the difference to the counter, not to the machines: that is how
 // a set drifts (facts: VMSS 0.2). It says why machines fail, nil if none does.
 func (w *world) resize(s *set, n int, plan Plan, now time.Time) *Plan {
+	s.cancelMove(w.goneAt(now))
+	// A capacity that somebody has written is the new target: what evictions took off it is not put back.
+	s.evicted = slices.DeleteFunc(s.evicted, func(e *eviction) bool { return e.lowered })
 	d := n - s.nominal
 	s.nominal = n
 	if d < 0 {
@@ -111,6 +120,7 @@ func (w *world) resize(s *set, n int, plan Plan, now time.Time) *Plan {
 		return nil
 	}
 	failure := w.grow(s, d, now, w.bootedAt(s, now), plan)
+	s.overprovision(d, now, w.bootedAt(s, now))
 	s.settle(now)
 	return failure
 }
@@ -131,6 +141,9 @@ func (m *machine) unsettled() bool {
 	return m.state == stateCreating || m.state == stateDeleting || m.state == stateUpdating
 }
 
+// due reports whether an operation has answered often enough and lasted long enough.
+func (o *operation) due(at time.Time) bool { return o.left == 0 && !at.Before(o.readyAt) }
+
 func (w *world) end(o *operation, now time.Time) {
 	if o.status != "" {
 		return
@@ -150,7 +163,7 @@ func (w *world) poll(r call) answer {
 	if o == nil || !strings.EqualFold(o.set.subscription, r.args["sub"]) {
 		return failure(http.StatusNotFound, "NotFound", "The operation is unknown or its record has expired.")
 	}
-	if o.status == "" && o.left == 0 && !r.now.Before(o.readyAt) {
+	if o.status == "" && o.due(r.now) {
 		w.end(o, r.now)
 	}
 	if a, asked := o.monitor(r.query); asked {

@@ -1,7 +1,9 @@
 package arm
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -17,12 +19,21 @@ func powerSet(to string) func(*world, call) answer {
 		if refused != nil {
 			return *refused
 		}
+		if s.deleted {
+			return *s.marked("Change the power state of Virtual Machine Scale Set")
+		}
+		if len(bytes.TrimSpace(c.body)) == 0 || bytes.Contains(c.body, []byte(`"*"`)) {
+			// What is done to the set as a whole passes by machines that are protected from it (facts: VMSS 2.4).
+			chosen = slices.DeleteFunc(chosen, func(m *machine) bool { return m.fromActions })
+		}
 		plan := w.preempt(s, c.now)
 		if plan.Status != stateFailed {
 			plan.failBy(w.switchPower(s, chosen, to, c.now))
 			s.generation++
 		}
-		return w.accept(s, plan, c, false)
+		a := w.accept(s, plan, c, false)
+		a.touched = len(chosen)
+		return a
 	}
 }
 

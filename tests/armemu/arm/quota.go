@@ -84,7 +84,7 @@ func (w *world) used(subscription, location string) map[string]int {
 			continue
 		}
 		for _, m := range s.machines {
-			if (m.power == powerDeallocated && !m.spot) || m.state == stateDeleting || m.fails && !m.failsOn {
+			if (m.power == powerDeallocated && !m.spot) || m.state == stateDeleting || m.extra || m.fails && !m.failsOn {
 				continue
 			}
 			for _, name := range counters(m.size, m.spot) {

@@ -2,19 +2,30 @@ package arm
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
-// Autoscale is an Azure Autoscale setting, which another writer of a set's capacity is (facts: VMSS 2.4). It is listed and
-// does nothing; a ForeignWrite does what it would.
+// Autoscale is an Azure Autoscale setting, which another writer of a set's capacity is (facts: VMSS 2.4). It is listed,
+// and where EverySeconds is given it writes too: each time it moves the count by Step and keeps it in its limits.
 type Autoscale struct {
 	Name string `json:"name"`
 	// Target is the resource ID of the set; the setting lies in its resource group unless Group names another.
 	Target   string `json:"target"`
 	Group    string `json:"group"`
 	Disabled bool   `json:"disabled"`
+	// Minimum, Maximum and Default are those of its profile; 1, 10 and 1 where Maximum is 0.
+	Minimum int `json:"minimum"`
+	Maximum int `json:"maximum"`
+	Default int `json:"default"`
+	// Step is what its rule adds each time, EverySeconds how often it looks; 0 for a setting that writes nothing.
+	Step         int `json:"step"`
+	EverySeconds int `json:"every_seconds"`
 	// Remove takes the setting of this name away.
 	Remove bool `json:"remove"`
+
+	next time.Time
 }
 
 func (a Autoscale) turn(w *world) error {
@@ -25,6 +36,13 @@ func (a Autoscale) turn(w *world) error {
 	if a.Group == "" {
 		a.Group = id.group
 	}
+	if a.Maximum == 0 {
+		a.Minimum, a.Maximum, a.Default = 1, 10, 1
+	}
+	if a.Minimum < 0 || a.Minimum > a.Maximum || a.EverySeconds < 0 {
+		return fmt.Errorf("autoscale %q: %d to %d every %d s", a.Name, a.Minimum, a.Maximum, a.EverySeconds)
+	}
+	a.next = w.now().Add(time.Duration(a.EverySeconds) * time.Second)
 	for i, old := range w.autoscale {
 		if strings.EqualFold(old.Name, a.Name) {
 			w.autoscale = append(w.autoscale[:i:i], w.autoscale[i+1:]...)
@@ -32,9 +50,25 @@ func (a Autoscale) turn(w *world) error {
 		}
 	}
 	if !a.Remove {
-		w.autoscale = append(w.autoscale, a)
+		w.autoscale = append(w.autoscale, &a)
 	}
 	return nil
+}
+
+// autoscales is one look of a setting at its set. What would shrink a set that is being rebalanced waits for the next
+// (auto-zone-balance-overview.md).
+func (w *world) autoscales(a *Autoscale, at time.Time) {
+	a.next = at.Add(time.Duration(a.EverySeconds) * time.Second)
+	s := w.sets[strings.ToLower(strings.TrimRight(a.Target, "/"))]
+	if s == nil || s.deleted {
+		return
+	}
+	n := min(max(s.nominal+a.Step, a.Minimum), a.Maximum)
+	if n == s.nominal || n < s.nominal && s.moving != nil {
+		return
+	}
+	s.wroteAt = at
+	w.begin(s, change{capacity: &n}, at)
 }
 
 // listAutoscale lists the settings of a subscription or of a resource group.
@@ -51,13 +85,33 @@ func (w *world) listAutoscale(c call) answer {
 			"properties": map[string]any{
 				"name": a.Name, "enabled": !a.Disabled, "targetResourceUri": a.Target,
 				"profiles": []map[string]any{{
-					"name": "default", "rules": []any{},
-					"capacity": map[string]any{"minimum": "1", "maximum": "10", "default": "1"},
+					"name": "default", "rules": a.rules(),
+					"capacity": map[string]any{"minimum": strconv.Itoa(a.Minimum), "maximum": strconv.Itoa(a.Maximum), "default": strconv.Itoa(a.Default)},
 				}},
 			},
 		})
 	}
 	return success(map[string]any{"value": value})
+}
+
+// rules is the one rule of a setting that moves the count, as a setting writes it.
+func (a *Autoscale) rules() []any {
+	if a.Step == 0 {
+		return []any{}
+	}
+	direction, operator := "Increase", "GreaterThan"
+	if a.Step < 0 {
+		direction, operator = "Decrease", "LessThan"
+	}
+	return []any{map[string]any{
+		"metricTrigger": map[string]any{
+			"metricName": "Percentage CPU", "metricResourceUri": a.Target, "timeGrain": "PT1M", "statistic": "Average",
+			"timeWindow": "PT5M", "timeAggregation": "Average", "operator": operator, "threshold": 50,
+		},
+		"scaleAction": map[string]any{
+			"direction": direction, "type": "ChangeCount", "value": strconv.Itoa(max(a.Step, -a.Step)), "cooldown": fmt.Sprintf("PT%dS", a.EverySeconds),
+		},
+	}}
 }
 
 // Skew puts the clock of the Date header off by so many seconds.

@@ -28,6 +28,8 @@ type answer struct {
 	// applied, overtook and makes go into the request log.
 	applied, overtook bool
 	makes             *int
+	// touched is how many machines a scale operation makes, takes away or switches.
+	touched int
 }
 
 // route is a method and a path whose {parts} are taken out; the rest is compared without regard to case, as ARM does.
@@ -57,6 +59,11 @@ const (
 var routes = []route{
 	{http.MethodGet, setPath, (*world).readSet, setRight + "read", policyGetSet},
 	{http.MethodPatch, setPath, (*world).patchSet, setRight + "write", policyUpdateSet},
+	{http.MethodPut, setPath, (*world).putSet, setRight + "write", policyUpdateSet},
+	{http.MethodDelete, setPath, (*world).deleteSet, setRight + "delete", policyDeleteSet},
+	{http.MethodPut, setPath + "/virtualmachines/{instance}", (*world).putInstance, setVMRight + "write", policyUpdateSetVM},
+	{http.MethodPatch, computePath + "virtualmachines/{name}", (*world).patchMachine, vmRight + "write", policyUpdateVM},
+	{http.MethodGet, subPath + "/providers/microsoft.compute/skus", (*world).listSKUs, "Microsoft.Compute/skus/read", policyNone},
 	{http.MethodGet, computePath + "virtualmachinescalesets", (*world).listSets, setRight + "read", policyListSets},
 	{http.MethodGet, setPath + "/instanceview", (*world).instanceView, setRight + "instanceView/read", policyHighCostSet},
 	{http.MethodPost, setPath + "/delete", (*world).deleteInstances, setRight + "delete/action", policyDeleteSet},
@@ -129,14 +136,19 @@ func (w *world) serve(r route, c call) answer {
 	if refused == nil {
 		refused = w.forbidden(c.path, r.action)
 	}
+	var cost *bill
 	if refused == nil {
-		refused = w.charge(r.limit, c, w.region(c), h)
+		cost, refused = w.charge(w.limitOf(r, c), c, w.region(c), h)
 	}
 	var a answer
 	if refused != nil {
 		a = *refused
 	} else {
 		a = r.serve(w, c)
+		cost.further(a.touched, h)
+	}
+	if s := w.sets[strings.ToLower(setRoute(c))]; s != nil && a.applied && c.method != http.MethodGet {
+		s.wroteAt = c.now
 	}
 	if a.header == nil {
 		a.header = http.Header{}

@@ -40,6 +40,15 @@ type set struct {
 	current    *operation
 	plans      []Plan
 	lies       []int // capacities that the next reads claim
+	// restores is the policy by which evicted machines come back, nil for none, and evicted those that may.
+	restores *restorePolicy
+	evicted  []*eviction
+	// moving is the move of zone balancing under way. wroteAt is the last PUT, PATCH or POST, movedAt the last move, balanceAt
+	// the next look.
+	moving                      *move
+	wroteAt, movedAt, balanceAt time.Time
+	// deleted is true from the set's deletion on.
+	deleted bool
 }
 
 // machine is one instance.
@@ -58,11 +67,17 @@ type machine struct {
 	madeAt            time.Time
 	settleAt          time.Time // when it is up, failed or gone
 	leavesAt          time.Time // when zone balancing takes it away, zero for never
-	// attached machines were put into the set by hand, protected ones are not chosen by scale-in.
-	attached, protected bool
+	// attached machines were put into the set by hand; extra ones come with overprovisioning and go again.
+	attached, extra bool
+	// fromScaleIn and fromActions are the two kinds of instance protection (facts: VMSS 2.4).
+	fromScaleIn, fromActions bool
+	tags                     map[string]string
 	// health is what the health extension says, nil for none; unhealthy ones differ from false.
 	health *bool
 }
+
+// protected machines are not chosen by scale-in: protection from actions holds against it too.
+func (m *machine) protected() bool { return m.fromScaleIn || m.fromActions }
 
 func (s *set) etag() string { return strconv.Quote(strconv.Itoa(s.generation)) }
 
@@ -87,6 +102,10 @@ func (s *set) settle(now time.Time) {
 	for _, m := range s.machines {
 		if !m.leavesAt.IsZero() && !now.Before(m.leavesAt) {
 			m.leave(m.leavesAt)
+			m.leavesAt = time.Time{}
+			if s.moving != nil && s.moving.out == m {
+				s.endMove()
+			}
 		}
 		due := !now.Before(m.settleAt)
 		switch {
@@ -112,7 +131,7 @@ func (s *set) settle(now time.Time) {
 func (s *set) live() (regular, spot int) {
 	for _, m := range s.machines {
 		switch {
-		case m.state == stateDeleting:
+		case m.state == stateDeleting, m.extra:
 		case m.spot:
 			spot++
 		default:
@@ -214,13 +233,13 @@ func (s *set) victim(spot bool) *machine {
 	var best *machine
 	crowd := s.byZone()
 	for _, m := range s.newestFirst() {
-		if m.spot != spot || m.protected {
+		if m.spot != spot || m.protected() || m.extra {
 			continue
 		}
 		switch {
 		case best == nil, crowd[m.zone] > crowd[best.zone]:
 			best = m
-		case crowd[m.zone] == crowd[best.zone] && s.ScaleIn == "OldestVM" && m.madeAt.Before(best.madeAt):
+		case crowd[m.zone] == crowd[best.zone] && s.ScaleIn == "OldestVM" && m.ordinal < best.ordinal:
 			best = m
 		}
 	}

@@ -35,6 +35,8 @@ type SetConfig struct {
 	ZoneBalance   *bool `json:"zone_balance"`
 	// SpotRestore is the time-out of spotRestorePolicy in ISO 8601; empty for a set without one.
 	SpotRestore string `json:"spot_restore"`
+	// AutoZoneBalance moves machines between zones by itself (facts: VMSS 2.4).
+	AutoZoneBalance bool `json:"auto_zone_balance"`
 	// ScaleIn is the rule by which machines go: Default, NewestVM or OldestVM.
 	ScaleIn string `json:"scale_in"`
 	// BootSeconds replaces the platform's for this set.
@@ -104,6 +106,13 @@ func (c SetConfig) check() error {
 		return fmt.Errorf("scale_in %q: want Default, NewestVM or OldestVM", c.ScaleIn)
 	case c.SpotRestore != "" && c.Priority == Regular:
 		return errors.New("spot_restore needs a Spot set")
+	case c.AutoZoneBalance && (len(c.Zones) < 2 || c.ZoneBalance != nil && *c.ZoneBalance):
+		return errors.New("auto_zone_balance needs two zones or more, and zone_balance not true")
+	}
+	if c.SpotRestore != "" {
+		if _, err := isoDuration(c.SpotRestore); err != nil {
+			return fmt.Errorf("spot_restore: %w", err)
+		}
 	}
 	return nil
 }

@@ -1,10 +1,8 @@
 package arm
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 )
 
@@ -66,9 +64,9 @@ func (s *set) doc(capacity int) setDoc {
 	if s.ScaleIn != "Default" {
 		p.ScaleIn = map[string]any{"rules": []string{s.ScaleIn}}
 	}
-	if s.SpotRestore != "" {
+	if s.restores != nil {
 		// Under properties, where the SDK has it, and not where the page's sample nests it (facts: VMSS 2.2).
-		p.SpotRestore = map[string]any{"enabled": true, "restoreTimeout": s.SpotRestore}
+		p.SpotRestore = s.restores
 	}
 	if s.Size == mixSize {
 		d.SKU.Tier = ""
@@ -119,94 +117,8 @@ func (w *world) listSets(c call) answer {
 	return success(map[string]any{"value": docs})
 }
 
-// patchSet takes a change: conditional, accepted at once, followed by an operation (facts: VMSS 1.1 to 1.4).
-func (w *world) patchSet(c call) answer {
-	s, missing := w.target(c)
-	if missing != nil {
-		return *missing
-	}
-	if want := c.header.Get("If-Match"); want != "" && want != "*" && want != s.etag() {
-		return failure(http.StatusPreconditionFailed, "PreconditionFailed", fmt.Sprintf(
-			"Etag provided in if-match header %s does not match etag %s of resource.", want, s.etag()))
-	}
-	ch, refused := s.readChange(c.body)
-	if refused != nil {
-		return *refused
-	}
-	for _, refused := range []*answer{w.unlinked(s, ch), w.refuseGrowth(s, ch)} {
-		if refused != nil {
-			return *refused
-		}
-	}
-	overtook := s.current != nil && s.current.patched
-	o := w.begin(s, ch, c.now)
-	o.patched = true
-	a := success(s.doc(s.nominal))
-	regular, spot := s.live()
-	makes := regular + spot
-	a.applied, a.overtook, a.makes = true, overtook, &makes
-	a.header.Set("Azure-AsyncOperation", o.url(c.host))
-	a.header.Set("Azure-AsyncNotification", "Enabled")
-	w.askToWait(a.header)
-	return a
-}
-
-// readChange decodes a PATCH, telling null from absent. Fields that are not emulated are refused: to take and drop them
-// would let a test pass that Azure fails.
-func (s *set) readChange(body []byte) (change, *answer) {
-	bad := func(status int, code, format string, args ...any) (change, *answer) {
-		a := failure(status, code, fmt.Sprintf(format, args...))
-		return change{}, &a
-	}
-	var doc struct {
-		SKU *struct {
-			Name     *string `json:"name"`
-			Tier     *string `json:"tier"`
-			Capacity *int    `json:"capacity"`
-		} `json:"sku"`
-		Properties map[string]json.RawMessage `json:"properties"`
-	}
-	if err := decodeStrict(body, &doc); err != nil {
-		if strings.Contains(err.Error(), "unknown field") {
-			return bad(http.StatusNotImplemented, "NotEmulated", "The emulator knows sku and properties.priorityMixPolicy only: %v.", err)
-		}
-		return bad(http.StatusBadRequest, "InvalidRequestContent", "The request content was invalid and could not be deserialized: %v.", err)
-	}
-	var ch change
-	if k := doc.SKU; k != nil {
-		switch {
-		case s.Size == mixSize && k.Name != nil && *k.Name != "Mix":
-			return bad(http.StatusBadRequest, "SkuNameMustBeMixIfSkuProfileIsSpecified", "The sku name must be Mix if a sku profile is specified.")
-		case s.Size == mixSize && k.Tier != nil:
-			return bad(http.StatusBadRequest, "SkuTierMustNotBeSetIfSkuProfileIsSpecified", "The sku tier must not be set if a sku profile is specified.")
-		case k.Capacity != nil && (*k.Capacity < 0 || *k.Capacity > s.platformMax()):
-			return bad(http.StatusBadRequest, "InvalidParameter", "The value %d of parameter sku.capacity is out of range: 0 to %d.", *k.Capacity, s.platformMax())
-		}
-		ch.capacity = k.Capacity
-		if k.Name != nil {
-			ch.size = *k.Name
-		}
-	}
-	for field, raw := range doc.Properties {
-		if field != "priorityMixPolicy" {
-			return bad(http.StatusNotImplemented, "NotEmulated", "The emulator does not know properties.%s.", field)
-		}
-		mix, err := readMix(raw)
-		switch {
-		case err != nil:
-			return bad(http.StatusBadRequest, "InvalidParameter", "priorityMixPolicy: %v.", err)
-		case mix != nil && (s.Orchestration != Flexible || !s.interruptible()):
-			return bad(http.StatusBadRequest, "InvalidParameter", "A priorityMixPolicy needs Flexible orchestration and a Spot profile.")
-		case mix != nil && s.SinglePlacementGroup != nil && *s.SinglePlacementGroup:
-			return bad(http.StatusBadRequest, "InvalidParameter", "A priorityMixPolicy does not go with singlePlacementGroup.")
-		}
-		ch.mixGiven, ch.mix = true, mix
-	}
-	return ch, nil
-}
-
 func readMix(raw json.RawMessage) (*Mix, error) {
-	if bytes.Equal(bytes.TrimSpace(raw), []byte("null")) {
+	if null(raw) {
 		return nil, nil
 	}
 	var d mixDoc

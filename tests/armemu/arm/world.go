@@ -19,9 +19,11 @@ type world struct {
 	faults []*Fault
 	scarce []*Scarce
 	quotas []Quota
+	// restricted are the sizes that the subscription may not use.
+	restricted []Restrict
 	// grants are the role assignments, nil for all that there is.
 	grants    []Grant
-	autoscale []Autoscale
+	autoscale []*Autoscale
 	buckets   map[string]*tokens
 	skew      int // seconds
 	log       []Request
@@ -60,8 +62,7 @@ func newWorld(cfg Config, now func() time.Time) (*world, error) {
 // add creates a set whose machines are all up.
 func (w *world) add(c SetConfig) error {
 	c = c.withDefaults()
-	id, err := parseSetID(c.ID)
-	if err != nil {
+	if _, err := parseSetID(c.ID); err != nil {
 		return err
 	}
 	if err := c.check(); err != nil {
@@ -71,32 +72,52 @@ func (w *world) add(c SetConfig) error {
 	if w.sets[key] != nil {
 		return fmt.Errorf("%s is there already", c.ID)
 	}
-	s := &set{SetConfig: c, setID: id, nominal: c.Capacity, generation: 1, state: stateSucceeded, mix: c.Mix}
 	now := w.now()
+	s := newSet(c, now)
+	s.nominal = c.Capacity
 	w.grow(s, c.Capacity, now, now, Plan{Status: stateSucceeded})
 	s.settle(now)
 	w.sets[key] = s
 	return nil
 }
 
+// newSet is a set without machines, of a configuration that was checked.
+func newSet(c SetConfig, now time.Time) *set {
+	id, _ := parseSetID(c.ID)
+	s := &set{SetConfig: c, setID: id, generation: 1, state: stateSucceeded, mix: c.Mix, balanceAt: now.Add(balanceCheck)}
+	if c.SpotRestore != "" {
+		s.restores = &restorePolicy{Enabled: true, Timeout: c.SpotRestore}
+	}
+	return s
+}
+
 // at brings everything up to the present and returns it.
 func (w *world) at() time.Time {
 	now := w.now()
-	for _, s := range w.sets {
-		s.settle(now)
-		if o := s.current; o != nil && o.left == 0 && !now.Before(o.readyAt) {
-			w.end(o, now)
-		}
-	}
+	w.occur(now)
+	w.bring(now)
+	w.bury()
 	for name, o := range w.ops {
-		if o.left == 0 && !now.Before(o.readyAt) {
-			w.end(o, now)
-		}
 		if o.status != "" && now.Sub(o.endedAt) > w.cfg.operationTTL() {
 			delete(w.ops, name)
 		}
 	}
 	return now
+}
+
+// bring settles the machines whose time has come, and ends the operations.
+func (w *world) bring(at time.Time) {
+	for _, s := range w.sets {
+		s.settle(at)
+		if o := s.current; o != nil && o.due(at) {
+			w.end(o, at)
+		}
+	}
+	for _, o := range w.ops {
+		if o.due(at) {
+			w.end(o, at)
+		}
+	}
 }
 
 // find looks a set up by resource ID or, where that is unambiguous, by name.
