@@ -159,6 +159,18 @@ func TestRights(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+	parks := pool()
+	parks.Rails.Shrink = scale.Selection{Order: []scale.Preference{scale.PreferOldest}, Action: scale.Deallocate}
+	for o, action := range map[scale.Orchestration]string{
+		scale.Flexible: "Microsoft.Compute/virtualMachines/start/action", scale.Uniform: "Microsoft.Compute/virtualMachineScaleSets/start/action",
+	} {
+		if got := checks(doctor.Rights(parks, o, less(action))); !slices.Equal(got, []string{"problem rights_to_choose"}) {
+			t.Errorf("%s, a pool that deallocates, without %s: got %v", o, action, got)
+		}
+		if got := checks(doctor.Rights(pool(), o, less(action))); got != nil {
+			t.Errorf("%s, a pool that does not deallocate, without %s: got %v", o, action, got)
+		}
+	}
 	uniform := []scale.Permission{{Actions: []string{
 		"Microsoft.Compute/virtualMachineScaleSets/*", "Microsoft.Authorization/permissions/read",
 	}}}

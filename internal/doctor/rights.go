@@ -30,11 +30,17 @@ var (
 		"Microsoft.Network/networkInterfaces/join/action",
 		"Microsoft.Network/virtualNetworks/subnets/join/action",
 	}
-	// chosenRights are needed where a policy removes chosen machines, or deallocates.
-	chosenRights = []string{
-		"Microsoft.Compute/virtualMachineScaleSets/delete/action",
+	// chosenRights are needed where a pool removes chosen machines.
+	chosenRights = []string{"Microsoft.Compute/virtualMachineScaleSets/delete/action"}
+	// uniformPower and flexiblePower are needed where it deallocates them: on a Flexible set each machine is asked for by its
+	// own.
+	uniformPower = []string{
 		"Microsoft.Compute/virtualMachineScaleSets/deallocate/action",
 		"Microsoft.Compute/virtualMachineScaleSets/start/action",
+	}
+	flexiblePower = []string{
+		"Microsoft.Compute/virtualMachines/deallocate/action",
+		"Microsoft.Compute/virtualMachines/start/action",
 	}
 	// lookRights are the doctor's own.
 	lookRights = []string{
@@ -46,7 +52,7 @@ var (
 // SetRights are all rights at a scale set that Trimtab has a use for.
 func SetRights() []string {
 	var all []string
-	for _, group := range [][]string{setRights, uniformRights, flexibleRights, chosenRights, lookRights} {
+	for _, group := range [][]string{setRights, uniformRights, flexibleRights, chosenRights, uniformPower, flexiblePower, lookRights} {
 		all = append(all, group...)
 	}
 	return all
@@ -65,12 +71,12 @@ func SubscriptionRights() []string {
 // Rights judges what the caller may do at a scale set. A pool that observes needs to read only.
 func Rights(p *scale.Pool, orchestration scale.Orchestration, granted []scale.Permission) []Finding {
 	a := &about{subject: p.Name}
-	needed := setRights
+	needed, power := setRights, []string(nil)
 	switch orchestration {
 	case scale.Flexible:
-		needed = append(append([]string{}, needed...), flexibleRights...)
+		needed, power = append(append([]string{}, needed...), flexibleRights...), flexiblePower
 	case scale.Uniform:
-		needed = append(append([]string{}, needed...), uniformRights...)
+		needed, power = append(append([]string{}, needed...), uniformRights...), uniformPower
 	}
 	const do = "assign the role of deploy/roles/trimtab-sets.json to the app's identity on the scale set's resource group"
 	lacks := missing(granted, needed)
@@ -82,8 +88,19 @@ func Rights(p *scale.Pool, orchestration scale.Orchestration, granted []scale.Pe
 	default:
 		a.add("rights", Problem, do, "the identity lacks: %s", strings.Join(lacks, ", "))
 	}
-	if lacks := missing(granted, chosenRights); len(lacks) > 0 {
-		a.add("rights_to_choose", Warning, do, "removing chosen machines and deallocating need: %s", strings.Join(lacks, ", "))
+	choose := func(asked bool, needed []string, what string) {
+		level := Warning
+		if asked && p.Mode == scale.Enforce {
+			level = Problem
+		}
+		if lacks := missing(granted, needed); len(lacks) > 0 {
+			a.add("rights_to_choose", level, do, "%s needs: %s", what, strings.Join(lacks, ", "))
+		}
+	}
+	parks := p.Rails.Shrink.Parks()
+	choose(len(p.Rails.Shrink.Order) > 0 && !parks, chosenRights, "to remove chosen machines")
+	if parks {
+		choose(true, power, "to deallocate chosen machines and to start them again")
 	}
 	if wide := tooWide(granted); wide != "" {
 		a.add("rights_too_wide", Warning, "take that role away and assign the one of deploy/roles/trimtab-sets.json",

@@ -42,7 +42,7 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 		report.Note = "frozen before it was sent"
 		return
 	}
-	accepted, err := e.Fleet.Change(ctx, v.pool.ScaleSet, changeOf(in))
+	accepted, err := e.Fleet.Change(ctx, v.pool.ScaleSet, addressed(changeOf(in), v.pool.Orchestration))
 	v.arm.note(err)
 	var failure *scale.FleetError
 	if err != nil && !errors.As(err, &failure) {
@@ -72,7 +72,12 @@ func (e *Engine) act(ctx context.Context, v *visit, owner string, report *PoolRe
 
 // changeOf is the write that carries out an intent: only what it changes.
 func changeOf(in *scale.Intent) scale.Change {
-	if len(in.Victims) > 0 {
+	switch {
+	case in.Verb == scale.Deallocate:
+		return scale.Change{Deallocate: in.Victims}
+	case in.Verb == scale.Start:
+		return scale.Change{Start: in.Victims}
+	case len(in.Victims) > 0:
 		return scale.Change{Delete: in.Victims}
 	}
 	c := scale.Change{ETag: in.BaselineETag}

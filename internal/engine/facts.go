@@ -30,6 +30,8 @@ func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
 	// As the facts, the count is as old as the turn.
 	live.ReadAt = v.now
 	v.machines, live.Machines = live.Machines, nil
+	v.control.Memory.Parked = live.Look(v.control.Memory.Parked, v.control.Intent, v.now)
+	v.each, live.Each = live.Each, nil
 	facts.Live = live
 }
 
@@ -79,7 +81,7 @@ func (e *Engine) choose(ctx context.Context, v *visit, d *scale.Decision) bool {
 	if len(order) == 0 || !can {
 		return false
 	}
-	names, err := chooser.Choose(ctx, v.pool.ScaleSet, v.control.Facts, min(d.From.Instances-d.To.Instances, victimsAtOnce), order)
+	names, err := chooser.Choose(ctx, v.pool.ScaleSet, v.control.Facts, min(d.From.Instances-d.To.Instances, atOnce(v.pool.Pool)), order)
 	v.arm.note(err)
 	if err != nil {
 		v.note, names = "the machines to go were not chosen: "+err.Error(), nil

@@ -100,6 +100,10 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		return
 	}
 	f := v.control.Facts
+	if in.Verb != "" {
+		e.compareMachines(v, &in)
+		return
+	}
 	wait := func() {
 		in.Polls++
 		in.PollAt = v.now.Add(pollFacts)
@@ -157,11 +161,16 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 	out := &scale.Outcome{Entry: in.Entry, At: now, Result: result, Capacity: c.Facts.Capacity, Polls: in.Polls}
 	if result == scale.Applied {
 		out.Capacity = in.To.Instances
+		if in.Verb != "" {
+			c.Memory.Parked = scale.Settled(c.Memory.Parked, in, now)
+		}
 	}
 	if failure != nil {
 		out.Class, out.Code, out.Message = failure.Class, failure.Code, failure.Message
-		if b, ok := backOff(in.Direction, failure, now, c.Facts.Spot); ok {
+		if b, ok := backOff(in.Direction, failure, now, c.Facts.Spot); ok && !(in.Verb != "" && failure.Class == scale.ClassUnsure) {
+			// Of machines whose answer is lost the facts say how they are: what is left is asked for at once.
 			b.Refused = result == scale.Refused
+			b.Direction = aboutMachines(in, b)
 			if scale.OfSize(b.Class) {
 				b.Size = c.Facts.Size
 			}

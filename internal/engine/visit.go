@@ -50,6 +50,8 @@ type visit struct {
 	groups  map[string]said
 	// machines are the names of the set's machines, if they were listed within this try.
 	machines []string
+	// each are the machines themselves, if they were counted within this try.
+	each []scale.Machine
 	// mine is the stored window of the batch's own partition, nil when there is nothing to store.
 	mine    *scale.StoredWindow
 	counts  Counts
@@ -167,7 +169,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 	// Machines are chosen anew for each change.
 	v.control.Facts.Victims = nil
 	v.windows, v.mine, v.counts = make([]*metric.Window, 0, len(stored.Windows)+1), nil, Counts{}
-	v.loads, v.groups, v.machines = loads{}, nil, nil
+	v.loads, v.groups, v.machines, v.each = loads{}, nil, nil, nil
 	e.remember(v.pool, &stored, v.now)
 	v.outcome, v.fresh, v.moved, v.unread, v.failed, v.note = nil, false, false, false, false, ""
 	v.noticed, v.cause = NoticeCounts{}, ""
@@ -338,9 +340,10 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 	if d.Act {
 		c.Intent = &scale.Intent{
 			Entry: entry.Key, Direction: d.Direction, From: d.From, To: d.To, BaselineETag: c.Facts.ETag,
-			StartedAt: v.now, Nominal: d.Nominal, Victims: d.Victims, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
+			StartedAt: v.now, Nominal: d.Nominal, Victims: d.Victims, Verb: d.Verb, Owner: out.Attempt, LeaseUntil: v.now.Add(e.Lease), Stage: scale.StagePrepared,
 			GrownBefore: m.GrownAt, ShrunkBefore: m.ShrunkAt, RemixedBefore: m.RemixedAt,
 		}
+		v.remember(m, d)
 		// The cooldown begins with the intent: a crash after this line cannot lose it.
 		switch d.Direction {
 		case scale.Grow:

@@ -38,6 +38,10 @@ func (w *walk) mix() *scale.Mix {
 		return note("mix_unsupported", time.Time{})
 	}
 	want := w.split(w.number)
+	if off, spotOff := v.Memory.Off(); want.RegularPercent == 0 && w.exact(w.number) {
+		// To Azure the parked regular machines are regular ones that there are.
+		want.Base += off - spotOff
+	}
 	if want.Base < 0 || want.RegularPercent < 0 || want.RegularPercent > 100 {
 		return note("mix_out_of_range", time.Time{})
 	}
@@ -72,7 +76,7 @@ func (w *walk) split(n int) scale.Mix {
 		return want
 	}
 	if !w.standsIn() && w.spotRoom == nil {
-		if v.Facts.Capacity > w.from {
+		if w.exact(n) {
 			// Azure reckons with the nominal count, in which the missing machines are: the regular ones are named exactly.
 			return scale.Mix{Base: want.Regular(n)}
 		}
@@ -93,6 +97,14 @@ func (w *walk) split(n int) scale.Mix {
 		return scale.Mix{Base: regular}
 	}
 	return want
+}
+
+// exact reports whether the nominal count holds machines that are not there, so that a share of it would be another than
+// is meant. Parked ones matter to a growth only: a number that stays needs no other mix for their sake.
+func (w *walk) exact(n int) bool {
+	off, _ := w.view.Memory.Off()
+	missing := w.view.Facts.Capacity - w.from
+	return missing > off || missing > 0 && n > w.from
 }
 
 // repairAgain is how long a repair is not tried again that brought the split no nearer.

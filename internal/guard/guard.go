@@ -33,9 +33,10 @@ import (
 //  14. limits again: a step that would end outside them goes to their edge.
 //  15. pair: the part of one set of a pair.
 //  16. quota: of a growth, the part that fits.
-//  17. victims: a shrink by chosen machines takes no more than were chosen.
-//  18. mix: the split that goes with the number.
-//  19. mode: observe records, enforce acts.
+//  17. start: a growth begins with the machines that are parked.
+//  18. victims: a shrink by chosen machines takes no more than were chosen.
+//  19. mix: the split that goes with the number.
+//  20. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -44,7 +45,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, victims,
+			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, start, victims,
 		} {
 			rail(w)
 		}
@@ -67,7 +68,10 @@ type walk struct {
 	// spotRoom is how many more Spot machines the quota leaves room for, where regular ones stand in for the rest.
 	spotRoom *int
 	// astray is how many machines are of the wrong kind, where that is what is repaired.
-	astray          int
+	astray int
+	// starts are the parked machines that a growth starts, aim the number that it stops short of for them; 0 if it does not.
+	starts          []string
+	aim             int
 	adjustments     []scale.Adjustment
 	recommendations []scale.Recommendation
 	capacities      []scale.Recommendation
@@ -202,6 +206,17 @@ func (w *walk) close() scale.Decision {
 		d.Victims = chosen.Names[:w.from-w.number]
 		// A deletion changes nothing else.
 		d.To.Mix = v.Facts.Mix
+		if v.Rails.Shrink.Parks() {
+			d.Verb = scale.Deallocate
+		}
+	}
+	if d.Direction == scale.Grow && len(w.starts) > 0 {
+		d.Victims, d.Verb, d.Aim, d.To.Mix = w.starts[:w.number-w.from], scale.Start, w.aim, v.Facts.Mix
+	}
+	if d.Verb != "" {
+		// Who is parked keeps the place in the count.
+		n := v.Facts.Capacity
+		d.Nominal = &n
 	}
 	d.Act = d.Action == scale.Scale && v.Mode == scale.Enforce
 	if d.Action == scale.Scale && !d.Act {

@@ -41,7 +41,7 @@ func (w *walk) base() int {
 func unsettled(w *walk) {
 	v := w.view
 	if v.Facts.Live != nil && v.Facts.Orchestration == scale.Flexible && w.number > w.from {
-		if surplus := v.Facts.Live.Instances - v.Facts.Capacity; surplus > 0 {
+		if surplus := v.Facts.Live.Instances + v.Facts.Live.Parked - v.Facts.Capacity; surplus > 0 {
 			w.set("live", "machines_surplus", max(w.from, w.number-surplus), time.Time{}, "")
 		}
 	}

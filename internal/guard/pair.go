@@ -74,7 +74,8 @@ func (w *walk) ownPlatformMax() int {
 	if f.PlatformMax <= 0 {
 		return 1 << 30
 	}
-	return max(0, f.PlatformMax-(f.Capacity-w.own()))
+	parked, _ := w.view.Memory.Off()
+	return max(0, f.PlatformMax-(f.Capacity-w.own()-parked))
 }
 
 // part is how many of the whole belong into this set.

@@ -15,7 +15,9 @@ func quota(w *walk) {
 	if q == nil || w.number <= w.from {
 		return
 	}
-	if regular, spot := w.parts(w.number); q.Spot != nil && spot > *q.Spot && w.blendStandsIn() {
+	// A deallocated Spot machine has kept its cores (facts: VMSS 2.2).
+	_, spotOff := w.view.Memory.Off()
+	if regular, spot := w.parts(w.number); q.Spot != nil && spot-spotOff > *q.Spot && w.blendStandsIn() {
 		w.spotRoom = q.Spot
 		w.adjustments = append(w.adjustments, scale.Adjustment{
 			Rail: "quota", Code: "spot_quota_stand_in", Before: w.number, After: w.number,
@@ -24,7 +26,7 @@ func quota(w *walk) {
 	}
 	for n := w.number; n > w.from; n-- {
 		regular, spot := w.parts(n)
-		if (q.Regular == nil || regular <= *q.Regular) && (q.Spot == nil || spot <= *q.Spot) {
+		if (q.Regular == nil || regular <= *q.Regular) && (q.Spot == nil || spot-spotOff <= *q.Spot) {
 			w.set("quota", "quota", n, time.Time{}, shortOf(q, w))
 			return
 		}

@@ -43,7 +43,9 @@ func (w *walk) platformMax() int {
 		// The other set has a limit of its own: each is bound by its own where the number is split.
 		return 1 << 30
 	}
-	return max(0, f.PlatformMax-(f.Capacity-w.own()))
+	// Parked machines hold their place for themselves: started, they need no other.
+	parked, _ := w.view.Memory.Off()
+	return max(0, f.PlatformMax-(f.Capacity-w.own()-parked))
 }
 
 // pause stops one direction, as an operator ordered.
@@ -183,6 +185,9 @@ func cooldown(w *walk) {
 	if w.number > w.from {
 		if w.number <= w.base() && w.standsIn() {
 			// What failed a moment ago for want of Spot is no growth to rest after.
+			return
+		}
+		if w.continues() {
 			return
 		}
 		if until := m.GrownAt.Add(seconds(c.GrowSeconds)); !m.GrownAt.IsZero() && now.Before(until) {

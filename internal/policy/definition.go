@@ -179,8 +179,8 @@ func (o fields) rails() scale.Rails {
 		WarmUpSeconds:        o.whole("warm_up_seconds", 0, hour, defaultWarmUp),
 		Repair:               scale.Repair{Instances: repairOnce, Percent: repairShare},
 	}
-	if b, ok := o.sub("shrink", "order"); ok {
-		r.Shrink.Order = b.preferences("order")
+	if b, ok := o.sub("shrink", "order", "action"); ok {
+		r.Shrink = scale.Selection{Order: b.preferences("order"), Action: scale.Verb(b.choice("action", string(scale.Delete), string(scale.Delete), string(scale.Deallocate)))}
 	}
 	if b, ok := o.sub("repair", "instances", "percent"); ok {
 		r.Repair = scale.Repair{Instances: b.whole("instances", 0, maxInstances, 0), Percent: b.whole("percent", 0, 100, 0)}

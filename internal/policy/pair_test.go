@@ -22,14 +22,17 @@ func TestAPairIsTwoUniformSets(t *testing.T) {
 		}
 	}
 	for want, fields := range map[string]string{
-		"a pair is of uniform sets":                                `"orchestration": "flexible", "spot_scale_set": "` + vmss + `cheap"`,
-		"is no scale set's resource ID":                            `"orchestration": "uniform", "spot_scale_set": "cheap"`,
-		"belongs to pool probe already":                            `"orchestration": "uniform", "spot_scale_set": "` + strings.ToUpper(vmss) + `PROBE"`,
-		"spot_scale_set: a string, not a number":                   `"orchestration": "uniform", "spot_scale_set": 3`,
-		`"eldest" is not one of the choices; did you mean oldest?`: `"orchestration": "uniform", "shrink": {"order": ["eldest"]}`,
-		"oldest and newest exclude each other":                     `"orchestration": "uniform", "shrink": {"order": ["newest", "spot", "oldest"]}`,
-		"shrink.order: must be given":                              `"orchestration": "uniform", "shrink": {}`,
-		"repair.percent: 101 is not a whole number":                `"orchestration": "uniform", "repair": {"percent": 101}`,
+		"a pair is of uniform sets":                                       `"orchestration": "flexible", "spot_scale_set": "` + vmss + `cheap"`,
+		"is no scale set's resource ID":                                   `"orchestration": "uniform", "spot_scale_set": "cheap"`,
+		"belongs to pool probe already":                                   `"orchestration": "uniform", "spot_scale_set": "` + strings.ToUpper(vmss) + `PROBE"`,
+		"spot_scale_set: a string, not a number":                          `"orchestration": "uniform", "spot_scale_set": 3`,
+		`"eldest" is not one of the choices; did you mean oldest?`:        `"orchestration": "uniform", "shrink": {"order": ["eldest"]}`,
+		"oldest and newest exclude each other":                            `"orchestration": "uniform", "shrink": {"order": ["newest", "spot", "oldest"]}`,
+		"shrink.order: must be given":                                     `"orchestration": "uniform", "shrink": {}`,
+		`"dealocate" is not one of the choices; did you mean deallocate?`: `"orchestration": "uniform", "shrink": {"order": ["newest"], "action": "dealocate"}`,
+		`unknown field "actions"`:                                         `"orchestration": "uniform", "shrink": {"order": ["newest"], "actions": "delete"}`,
+		"shrink.order: must be given: a list":                             `"orchestration": "uniform", "shrink": {"action": "deallocate"}`,
+		"repair.percent: 101 is not a whole number":                       `"orchestration": "uniform", "repair": {"percent": 101}`,
 	} {
 		_, err := policy.Load(context.Background(), with(t, pool(fields)))
 		if err == nil || !strings.Contains(err.Error(), want) {

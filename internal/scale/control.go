@@ -50,8 +50,9 @@ type Intent struct {
 	Direction Direction `json:"direction"`
 	From      Capacity  `json:"from"`
 	To        Capacity  `json:"to"`
-	// Victims are the machines that are deleted by name, in place of a new count.
+	// Victims are the machines that are dealt with by name, in place of a new count, and Verb is what is done to them.
 	Victims []string `json:"victims,omitempty"`
+	Verb    Verb     `json:"verb,omitempty"`
 	// Nominal is the sku.capacity that is written where it is not the number of To (Decision.Nominal).
 	Nominal *int `json:"nominal,omitempty"`
 	// BaselineETag is the ETag that the change is conditional on.

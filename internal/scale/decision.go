@@ -18,8 +18,11 @@ type Decision struct {
 	From      Capacity  `json:"from"`
 	// To equals From when the decision is to hold.
 	To Capacity `json:"to"`
-	// Victims are the machines that a shrink deletes by name; empty where it is made by the count.
+	// Victims are the machines that are dealt with by name, and Verb is what is done to them; none where the count is written.
 	Victims []string `json:"victims,omitempty"`
+	Verb    Verb     `json:"verb,omitempty"`
+	// Aim is the number that the rails let the pool grow to where starting parked machines brings only a part of it; 0 else.
+	Aim int `json:"aim,omitempty"`
 	// Nominal is what sku.capacity becomes for To to come about, where machines are missing; nil where it is To itself.
 	Nominal *int `json:"nominal,omitempty"`
 	// Astray is how many machines are of the wrong kind, where the decision is to repair the live split; 0 else.

@@ -28,7 +28,8 @@ func Drifted(old *Drift, f Facts, evictions []Eviction) *Drift {
 		// Nobody has counted: what was sure then is not used until somebody does.
 		return old
 	}
-	seen := f.Capacity - f.Live.Instances
+	// What Trimtab parked itself is not missing.
+	seen := f.Capacity - f.Live.Instances - f.Live.Parked
 	if seen <= 0 {
 		return nil
 	}
@@ -71,11 +72,12 @@ func (m *Memory) Instances(f Facts) int {
 	return m.Own(f)
 }
 
-// Own is how many instances the set has, as far as decisions go: the nominal count less the machines that are surely
-// missing.
+// Own is how many instances the set has, as far as decisions go: the nominal count less the machines that Trimtab has
+// parked and those that are surely missing.
 func (m *Memory) Own(f Facts) int {
+	parked, _ := m.Off()
 	if f.Live == nil || m.Drift == nil {
-		return f.Capacity
+		return max(0, f.Capacity-parked)
 	}
-	return max(0, f.Capacity-m.Drift.Sure)
+	return max(0, f.Capacity-parked-m.Drift.Sure)
 }

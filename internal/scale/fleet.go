@@ -7,6 +7,12 @@ type Change struct {
 	// Delete names machines that are to go; capacity falls by as many (facts: VMSS 1.1). It stands alone, and is sent
 	// without the ETag, which Azure does not take there: what it does to machines that have gone is nothing.
 	Delete []string
+	// Deallocate and Start name machines that are to be parked or to come back; capacity stays (facts: VMSS 2.2). Each stands
+	// alone, and is sent without an ETag, as Delete is.
+	Deallocate, Start []string
+	// Orchestration tells how Azure takes such names: all at once on a Uniform set, one by one on a Flexible one. What does
+	// not name machines leaves it empty.
+	Orchestration Orchestration
 	// Capacity and Mix are nil when they are left alone.
 	Capacity *int
 	Mix      *Mix

@@ -15,13 +15,18 @@ type Live struct {
 	// PendingRegular and PendingSpot are those among them that are still coming up.
 	PendingRegular int `json:"pending_regular"`
 	PendingSpot    int `json:"pending_spot"`
-	// Deallocated and Failed are the absent ones that the scale set still holds.
+	// Deallocated and Failed are the absent ones that the scale set still holds; Parked are those that Trimtab deallocated
+	// itself, to start them again, which Deallocated does not count.
 	Deallocated int `json:"deallocated"`
 	Failed      int `json:"failed"`
+	Parked      int `json:"parked,omitempty"`
 	// ByZone splits the machines that are there by availability zone; those without a zone are under "".
 	ByZone map[string]ZoneCount `json:"by_zone"`
 	// Machines are the names of all that a Flexible set holds, nil where nobody listed them. They are in no view or entry.
 	Machines []string `json:"-"`
+	// Each are all machines that the set holds, as the count found them. They are in no view or entry either: what decisions
+	// need of them is counted above.
+	Each []Machine `json:"-"`
 }
 
 // ZoneCount is how many machines there are in one zone; Pending are those among them that are still coming up.

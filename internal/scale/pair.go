@@ -48,6 +48,7 @@ func (l *Live) Sum(o *Live) *Live {
 	sum.PendingRegular += o.PendingRegular
 	sum.PendingSpot += o.PendingSpot
 	sum.Deallocated += o.Deallocated
+	sum.Parked += o.Parked
 	sum.Failed += o.Failed
 	sum.ByZone = make(map[string]ZoneCount, len(l.ByZone)+len(o.ByZone))
 	for _, zones := range []map[string]ZoneCount{l.ByZone, o.ByZone} {

@@ -96,7 +96,12 @@ const (
 // Azure chooses.
 type Selection struct {
 	Order []Preference `json:"order,omitempty"`
+	// Action is what becomes of the chosen: Deallocate parks them, everything else deletes them.
+	Action Verb `json:"action,omitempty"`
 }
+
+// Parks reports whether machines that go are parked.
+func (s Selection) Parks() bool { return len(s.Order) > 0 && s.Action == Deallocate }
 
 // Victims are machines chosen to go.
 type Victims struct {

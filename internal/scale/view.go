@@ -210,6 +210,11 @@ type Memory struct {
 	SpotShort *Shortage `json:"spot_short,omitempty"`
 	// Repaired is the last repair of the live split, nil if there was none.
 	Repaired *Repaired `json:"repaired,omitempty"`
+	// Parked are the machines that Trimtab has deallocated, by name; the nominal count still holds them.
+	Parked []Parked `json:"parked,omitempty"`
+	// Growing is the number that the pool was let grow to when the last growth started parked machines only: what is left of
+	// it is no growth to rest before. Nil else.
+	Growing *Recommendation `json:"growing,omitempty"`
 	// Drift is how the machines have come apart from the nominal count, nil if they have not.
 	Drift *Drift `json:"drift,omitempty"`
 	// Trial is what is remembered of the pool's candidate, nil without one.

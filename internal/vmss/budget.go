@@ -16,6 +16,8 @@ type Budgets struct {
 	// operations count as reads. Published are these, and buckets that hold three minutes' calls: ours hold one, so they
 	// are never ahead of the platform's, whenever within a minute that refills.
 	SubscriptionReads, SubscriptionWrites int
+	// SetDeletes (3) and SubscriptionDeletes (175) are deletions and deallocations a minute, which the platform counts apart.
+	SetDeletes, SubscriptionDeletes int
 	// SetLists (40) and SubscriptionLists (300) are pages of machines a minute; published are 300 for a subscription, and
 	// none for a set. A subscription's bucket holds two minutes' pages of the three that are published.
 	SetLists, SubscriptionLists int
@@ -35,6 +37,8 @@ func (b Budgets) withDefaults() Budgets {
 	fill(&b.SetFollows, 12)
 	fill(&b.SubscriptionReads, 800)
 	fill(&b.SubscriptionWrites, 500)
+	fill(&b.SetDeletes, 3)
+	fill(&b.SubscriptionDeletes, 175)
 	fill(&b.SetLists, 40)
 	fill(&b.SubscriptionLists, 300)
 	fill(&b.DoorReads, 25)
@@ -50,6 +54,10 @@ const (
 	classWrite
 	classFollow
 	classList
+	// classDelete are deletions and deallocations of a set's machines, classMachine the changes of a single machine of a
+	// Flexible set, whose own bucket stands in the set's place.
+	classDelete
+	classMachine
 )
 
 // Codes of a call that was not sent.
@@ -154,11 +162,15 @@ func (b *budget) rate(k bucketKey) int {
 		return b.rates.SubscriptionLists
 	case k.class == classList:
 		return b.rates.SetLists
-	case k.subscription && k.class == classWrite:
+	case k.subscription && k.class == classDelete:
+		return b.rates.SubscriptionDeletes
+	case k.class == classDelete:
+		return b.rates.SetDeletes
+	case k.subscription && (k.class == classWrite || k.class == classMachine):
 		return b.rates.SubscriptionWrites
 	case k.subscription:
 		return b.rates.SubscriptionReads
-	case k.class == classWrite:
+	case k.class == classWrite, k.class == classMachine:
 		return b.rates.SetWrites
 	case k.class == classFollow:
 		return b.rates.SetFollows

@@ -53,6 +53,15 @@ func (m *machine) where() where {
 	}
 }
 
+// busy reports whether an operation on the machine has not ended: the words of a state that lasts are three.
+func (m *machine) busy() bool {
+	switch strings.ToLower(m.state) {
+	case "", "succeeded", "failed", "canceled":
+		return strings.HasSuffix(m.power, "ing") && m.power != "running"
+	}
+	return true
+}
+
 // Count counts the machines of a scale set, afresh: on Flexible by the list of machines filtered by the set, on Uniform
 // by the set's own list, page by page (facts: VMSS 3.2). Facts are those that Read has just answered. Every error is a
 // *scale.FleetError, and then there is no count: half a list is none.
@@ -85,6 +94,10 @@ func counted(machines []machine) *scale.Live {
 	for i := range machines {
 		m := &machines[i]
 		state := m.where()
+		l.Each = append(l.Each, scale.Machine{
+			Name: m.name, Spot: m.spot, There: state == there || state == pending, Off: state == off, Failed: state == broken,
+			Busy: m.busy(), Protected: m.protected,
+		})
 		switch state {
 		case off:
 			l.Deallocated++

@@ -63,11 +63,13 @@ type Options struct {
 type Fleet struct {
 	options Options
 	cred    azcore.TokenCredential
-	client  *armcompute.VirtualMachineScaleSetsClient // resumes operations of any subscription
-	host    *url.URL
-	cloud   cloud.Configuration
-	budget  *budget
-	door    *door
+	// client and machines resume operations of any subscription.
+	client   *armcompute.VirtualMachineScaleSetsClient
+	machines *armcompute.VirtualMachinesClient
+	host     *url.URL
+	cloud    cloud.Configuration
+	budget   *budget
+	door     *door
 
 	mu      sync.Mutex
 	clients map[string]*clients // by subscription
@@ -115,7 +117,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.client = any.sets
+	f.client, f.machines = any.sets, any.machines
 	return f, nil
 }
 

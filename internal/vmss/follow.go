@@ -21,6 +21,14 @@ const CodeOperationExpired = "OperationExpired"
 // Follow asks once how an accepted change stands. An operation that failed is a Progress with a Failure; an error, a
 // *scale.FleetError, says that the question could not be answered.
 func (f *Fleet) Follow(ctx context.Context, token string) (scale.Progress, error) {
+	if all, ok := severalOf(token); ok {
+		return f.followSeveral(ctx, all)
+	}
+	return f.followOne(ctx, token)
+}
+
+// followOne asks about one operation.
+func (f *Fleet) followOne(ctx context.Context, token string) (scale.Progress, error) {
 	t, fe := f.resumable(token)
 	if fe != nil {
 		return scale.Progress{}, fe
@@ -66,14 +74,25 @@ type poller interface {
 	Poll(ctx context.Context) (*http.Response, error)
 }
 
-// resume continues a change of either kind: the token says what it was made by.
+// resume continues a change of any kind: the token says what it was made by.
 func (f *Fleet) resume(ctx context.Context, token string) (poller, error) {
 	var doc struct {
 		Type string `json:"type"`
 	}
-	if json.Unmarshal([]byte(token), &doc) == nil && strings.Contains(doc.Type, "DeleteInstances") {
-		return f.client.BeginDeleteInstances(ctx, "", "", armcompute.VirtualMachineScaleSetVMInstanceRequiredIDs{},
-			&armcompute.VirtualMachineScaleSetsClientBeginDeleteInstancesOptions{ResumeToken: token})
+	if json.Unmarshal([]byte(token), &doc) == nil {
+		switch doc.Type {
+		case "VirtualMachineScaleSetsClientDeleteInstancesResponse":
+			return f.client.BeginDeleteInstances(ctx, "", "", armcompute.VirtualMachineScaleSetVMInstanceRequiredIDs{},
+				&armcompute.VirtualMachineScaleSetsClientBeginDeleteInstancesOptions{ResumeToken: token})
+		case "VirtualMachineScaleSetsClientDeallocateResponse":
+			return f.client.BeginDeallocate(ctx, "", "", &armcompute.VirtualMachineScaleSetsClientBeginDeallocateOptions{ResumeToken: token})
+		case "VirtualMachineScaleSetsClientStartResponse":
+			return f.client.BeginStart(ctx, "", "", &armcompute.VirtualMachineScaleSetsClientBeginStartOptions{ResumeToken: token})
+		case "VirtualMachinesClientDeallocateResponse":
+			return f.machines.BeginDeallocate(ctx, "", "", &armcompute.VirtualMachinesClientBeginDeallocateOptions{ResumeToken: token})
+		case "VirtualMachinesClientStartResponse":
+			return f.machines.BeginStart(ctx, "", "", &armcompute.VirtualMachinesClientBeginStartOptions{ResumeToken: token})
+		}
 	}
 	return f.client.BeginUpdate(ctx, "", "", armcompute.VirtualMachineScaleSetUpdate{},
 		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{ResumeToken: token})

@@ -1,0 +1,128 @@
+package scale
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Verb is what is done to machines by name.
+type Verb string
+
+// The verbs. An empty one means Delete.
+const (
+	// Delete removes machines, and lowers the nominal count by as many.
+	Delete Verb = "delete"
+	// Deallocate stops machines and gives their cores back. They keep their disks and their place in the nominal count, and
+	// in the scale set's instance quota (facts: VMSS 2.2).
+	Deallocate Verb = "deallocate"
+	// Start brings deallocated machines back.
+	Start Verb = "start"
+)
+
+// Machine is one machine of a scale set, as a count found it.
+type Machine struct {
+	Name string
+	Spot bool
+	// There is true for one that runs or comes up, Off for one that is deallocated or stopped, Failed for one that failed and
+	// does not run. One that is leaving is none of them.
+	There, Off, Failed bool
+	// Busy is true while an operation on it has not ended.
+	Busy      bool
+	Protected bool
+}
+
+// Parked is a machine that Trimtab has deallocated, or is about to, so that it can be started again. Azure never starts a
+// machine by itself that was evicted, so what is off and not among these is not counted on (facts: VMSS 2.2).
+type Parked struct {
+	Name string `json:"name"`
+	Spot bool   `json:"spot,omitempty"`
+	// Off is true while it is off, as far as is known: a machine that is named here and runs counts as any other.
+	Off bool `json:"off,omitempty"`
+	// BelievedUntil is until when Off goes before what a list of machines says: lists lag behind an operation that has ended
+	// (facts: VMSS 5.5, row 11).
+	BelievedUntil time.Time `json:"believed_until,omitzero"`
+}
+
+// listsLag is for how long a list of machines may show what was before an operation ended.
+const listsLag = 2 * time.Minute
+
+// Off counts the parked machines that are off.
+func (m *Memory) Off() (all, spot int) {
+	for _, p := range m.Parked {
+		if p.Off {
+			all++
+			if p.Spot {
+				spot++
+			}
+		}
+	}
+	return all, spot
+}
+
+// Look brings what a count found into what is known of parked machines, and the parked ones into the count: they are not
+// among those that others deallocated. Machines that have gone, or run without that a change of ours is under way, are
+// parked no longer.
+func (l *Live) Look(parked []Parked, under *Intent, now time.Time) (kept []Parked) {
+	found := make(map[string]*Machine, len(l.Each))
+	for i := range l.Each {
+		found[strings.ToLower(l.Each[i].Name)] = &l.Each[i]
+	}
+	for _, p := range parked {
+		m := found[strings.ToLower(p.Name)]
+		if m == nil {
+			continue
+		}
+		if !now.Before(p.BelievedUntil) {
+			p.Off = m.Off
+		}
+		named := under != nil && under.Verb != "" && slices.Contains(under.Victims, p.Name)
+		if !p.Off && !m.Off && !named && !now.Before(p.BelievedUntil) {
+			continue
+		}
+		if p.Off {
+			l.Parked++
+		}
+		if m.Off {
+			// What is seen off and believed to have started is none that others deallocated either.
+			l.Deallocated--
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+// Park remembers machines that are about to be parked.
+func Park(parked []Parked, names []string, spot func(name string) bool) []Parked {
+	kept := slices.DeleteFunc(slices.Clone(parked), func(p Parked) bool { return slices.Contains(names, p.Name) })
+	for _, name := range names {
+		kept = append(kept, Parked{Name: name, Spot: spot(name)})
+	}
+	return kept
+}
+
+// Settled is what is known of parked machines once a change of them has ended as it was meant to.
+func Settled(parked []Parked, in *Intent, now time.Time) []Parked {
+	out := slices.Clone(parked)
+	for i := range out {
+		if slices.Contains(in.Victims, out[i].Name) {
+			out[i].Off, out[i].BelievedUntil = in.Verb == Deallocate, now.Add(listsLag)
+		}
+	}
+	return out
+}
+
+// Stand says how many of an intent's machines are as it means them to be, and how many others are still on their way.
+// Machines that have gone are as good as any can be.
+func (in *Intent) Stand(each []Machine) (done, under int) {
+	for _, name := range in.Victims {
+		i := slices.IndexFunc(each, func(m Machine) bool { return strings.EqualFold(m.Name, name) })
+		switch {
+		case i < 0, in.Verb == Start && each[i].There, in.Verb == Deallocate && !each[i].There:
+			done++
+		case each[i].Busy:
+			under++
+		}
+	}
+	return done, under
+}
