@@ -75,9 +75,9 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 			nil,
 		},
 		{
-			"a value that is no number, and a native histogram", string(snappy.Encode(nil, message(1, series("depth", 2, sample(math.Inf(1)), 4, "x")))),
+			"a value that is no number, and a native histogram that is none", string(snappy.Encode(nil, message(1, series("depth", 2, sample(math.Inf(1)), 4, "x")))),
 			nil,
-			[]refused{{0, metric.ReasonUnsupportedFormat, []string{"native histogram"}}, {1, metric.ReasonBadNumber, nil}},
+			[]refused{{0, metric.ReasonBadField, []string{"native histogram"}}, {1, metric.ReasonBadNumber, nil}},
 		},
 		{
 			"a series without a resource", string(snappy.Encode(nil, message(1, message(1, label("__name__", "depth"), 2, sample(5))))),
@@ -104,6 +104,39 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 		},
 		{"Snappy that is broken", string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))[:60]), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
 		{"another message in Snappy", string(snappy.Encode(nil, message(1, "x", 2, "y", 9, 5))), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
+	})
+}
+
+func TestNativeHistogramsOfRemoteWrite(t *testing.T) {
+	const ms, begun = 1777885390250, 1777885330000
+	histogram := func(more ...any) []byte {
+		// Schema, zero threshold, a span and two deltas: what a reader of count and sum passes over.
+		return message(append(more, 4, 6, 5, 1e-9, 11, message(1, 2, 2, 2), 12, []byte{6, 4}, 15, ms)...)
+	}
+	first1 := func(h []byte, more ...any) string {
+		series := append([]any{1, message(1, "__name__", 2, "latency"), 1, message(1, "vmss", 2, "web-vmss"), 4, h}, more...)
+		return string(snappy.Encode(nil, message(1, message(series...))))
+	}
+	second := func(h []byte, more ...any) string {
+		series := append([]any{1, []byte{1, 2, 3, 4}, 3, h, 5, message(1, 3)}, more...)
+		return string(snappy.Encode(nil, message(4, "", 4, "__name__", 4, "latency", 4, "vmss", 4, "web-vmss", 5, message(series...))))
+	}
+	is := func(running string, stats map[string]float64) []decoded {
+		return []decoded{{Resource: "web-vmss", Metric: "latency", At: at("2026-05-04T09:03:10.25Z"), Grain: "0s", Stats: stats, Running: running}}
+	}
+	sums := map[string]float64{"count": 5, "total": 12.5}
+	check(t, []decodeCase{
+		{"version 1, sums since a beginning", first1(histogram(1, 5, 3, 12.5)), is("?", sums), nil},
+		{"version 2", second(histogram(1, 5, 3, 12.5)), is("?", sums), nil},
+		{"version 2, with its beginning beside the series", second(histogram(1, 5, 3, 12.5), 6, begun), is("2026-05-04T09:02:10Z", sums), nil},
+		{"version 2, with its beginning in the histogram", second(histogram(1, 5, 3, 12.5, 17, begun)), is("2026-05-04T09:02:10Z", sums), nil},
+		{"a beginning beyond all time", second(histogram(1, 5, 3, 12.5), 6, uint64(math.MaxInt64)), is("?", sums), nil},
+		{"a count that is a fraction", first1(histogram(2, 2.5, 3, 12.5)), is("?", map[string]float64{"count": 2.5, "total": 12.5}), nil},
+		{"a gauge's, with an average of its own", first1(histogram(1, 5, 3, 12.5, 14, 3)), is("", map[string]float64{"count": 5, "total": 12.5, "average": 2.5}), nil},
+		{"a gauge's of nothing", first1(histogram(1, 0, 3, 0.0, 14, 3)), is("", map[string]float64{"count": 0}), nil},
+		{"a stale marker", first1(histogram(1, 0, 3, uint64(0x7ff0000000000002))), is("", map[string]float64{"count": 0}), nil},
+		{"a sum that is no number", first1(histogram(1, 5, 3, math.NaN())), nil, first(metric.ReasonBadNumber)},
+		{"no time", first1(message(1, 5, 3, 12.5)), nil, first(metric.ReasonBadTime)},
 	})
 }
 

@@ -17,8 +17,9 @@ const (
 	writeSeries1, writeSymbols, writeSeries2            = 1, 4, 5
 	seriesLabels, seriesSamples                         = 1, 2
 	seriesHistograms1, seriesHistograms2                = 4, 3
-	seriesMetadata, metadataType                        = 5, 1
-	labelName, labelValue, sampleValue, sampleAt        = 1, 2, 1, 2
+	seriesMetadata, metadataType, seriesCreated         = 5, 1, 6
+	labelName, labelValue                               = 1, 2
+	sampleValue, sampleAt, sampleStart                  = 1, 2, 3
 	typeCounter, typeGauge                              = 1, 2
 	staleMarker                                  uint64 = 0x7ff0000000000002
 )
@@ -105,10 +106,10 @@ func fieldsOf(message []byte, each func(number protowire.Number, kind protowire.
 // writtenSeries reads the samples of one series. Each is an element; a series that is not well formed is one rejection.
 func (d *Decoder) writtenSeries(w *written, s *writtenSeries) {
 	p := draft{}
-	var samples [][]byte
+	var samples, histograms [][]byte
 	var labels []dimension
-	histograms, kind := 0, uint64(0)
-	ok := fieldsOf(s.raw, func(number protowire.Number, _ protowire.Type, _ uint64, raw []byte) bool {
+	kind, created := uint64(0), int64(0)
+	ok := fieldsOf(s.raw, func(number protowire.Number, _ protowire.Type, bits uint64, raw []byte) bool {
 		switch {
 		case number == seriesLabels && s.second:
 			return w.refs(raw, &labels)
@@ -128,7 +129,9 @@ func (d *Decoder) writtenSeries(w *written, s *writtenSeries) {
 		case number == seriesSamples:
 			samples = append(samples, raw)
 		case number == seriesHistograms1 && !s.second, number == seriesHistograms2 && s.second:
-			histograms++
+			histograms = append(histograms, raw)
+		case number == seriesCreated && s.second:
+			created = int64(bits)
 		case number == seriesMetadata && s.second:
 			return fieldsOf(raw, func(number protowire.Number, _ protowire.Type, bits uint64, _ []byte) bool {
 				if number == metadataType {
@@ -151,17 +154,17 @@ func (d *Decoder) writtenSeries(w *written, s *writtenSeries) {
 		d.reject(ReasonBadField, p.what+" that is not well formed")
 		return
 	}
-	for range histograms {
-		d.reject(ReasonUnsupportedFormat, p.what+": a native histogram; right would be classic ones, or OTLP")
+	for _, raw := range histograms {
 		if d.tooMany {
 			return
 		}
+		d.writtenHistogram(p, raw, created)
 	}
 	for _, raw := range samples {
 		if d.tooMany {
 			return
 		}
-		d.writtenSample(p, raw, kind)
+		d.writtenSample(p, raw, kind, created)
 	}
 }
 
@@ -185,7 +188,7 @@ func (w *written) refs(raw []byte, labels *[]dimension) bool {
 }
 
 // writtenSample ends one sample of a series.
-func (d *Decoder) writtenSample(p draft, raw []byte, kind uint64) {
+func (d *Decoder) writtenSample(p draft, raw []byte, kind uint64, created int64) {
 	bits, at := uint64(0), int64(0)
 	if !fieldsOf(raw, func(number protowire.Number, _ protowire.Type, value uint64, _ []byte) bool {
 		switch number {
@@ -193,6 +196,8 @@ func (d *Decoder) writtenSample(p draft, raw []byte, kind uint64) {
 			bits = value
 		case sampleAt:
 			at = int64(value)
+		case sampleStart:
+			created = int64(value)
 		}
 		return true
 	}) {
@@ -210,6 +215,9 @@ func (d *Decoder) writtenSample(p draft, raw []byte, kind uint64) {
 		p.stats = lone(v)
 	default:
 		p.stats, p.running = promValue(p.metric, v)
+	}
+	if p.running != nil {
+		p.running = sinceMilli(created)
 	}
 	d.put(p)
 }
