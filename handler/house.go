@@ -41,7 +41,8 @@ func furnish(ctx context.Context, h *hall, config *Config) (*house, error) {
 	if err != nil {
 		return fail(err)
 	}
-	fleet, err := vmss.New(credential, vmss.Options{
+	who := &principal{TokenCredential: credential, told: config.ClientID}
+	fleet, err := vmss.New(who, vmss.Options{
 		Endpoint: config.ARM.Endpoint, Audience: config.ARM.Audience, Now: config.Clock.Now,
 	})
 	if err != nil {
@@ -56,7 +57,7 @@ func furnish(ctx context.Context, h *hall, config *Config) (*house, error) {
 		eng, err := engine.New(engine.Options{
 			Pools: b.Pools, Policy: b, Fleet: fleet, Ledger: over, Now: config.Clock.Now, Writer: writerName(),
 			Frozen: config.Freeze, FactsMaxAge: config.FactsMaxAge, Lease: leaseOf(config.Clock), Log: log,
-			Self: selfOf(config),
+			Self: who.self,
 		})
 		if err != nil {
 			return nil, err

@@ -99,11 +99,3 @@ func newCredential(c *Config) (azcore.TokenCredential, error) {
 	}
 	return credential, nil
 }
-
-// selfOf are the application IDs under which this program writes, as far as its settings say them.
-func selfOf(c *Config) []string {
-	if c.ClientID == "" {
-		return nil
-	}
-	return []string{c.ClientID}
-}

@@ -32,8 +32,9 @@ type Options struct {
 	// Lease is how long an intent belongs to the process that wrote it. The PATCH is sent in its first half, so it is at
 	// least twice as long as that call's own time-out. 90 seconds unless given.
 	Lease time.Duration
-	// Self are the application IDs under which this program writes: records of their writes are echoes.
-	Self []string
+	// Self says under which IDs, of applications or principals, this program writes, as far as it knows by now: records of
+	// their writes are echoes. Nil if it never knows.
+	Self func() []string
 	// Workers bounds how many pools are worked on at once; eight unless given.
 	Workers int
 	Log     *slog.Logger

@@ -187,8 +187,10 @@ func (e *Engine) echo(c *scale.Control, n *scale.Notice) bool {
 	}
 	switch n.Kind {
 	case scale.NoticeWrite:
-		if n.By != "" && len(e.Self) > 0 {
-			return slices.ContainsFunc(e.Self, func(id string) bool { return strings.EqualFold(id, n.By) })
+		if e.Self != nil && n.By != "" {
+			if self := e.Self(); len(self) > 0 {
+				return slices.ContainsFunc(self, func(id string) bool { return strings.EqualFold(id, n.By) })
+			}
 		}
 		return near(echoBefore, echoAfter)
 	case scale.NoticeRival:

@@ -126,7 +126,7 @@ func (w *world) engine() *engine.Engine {
 	e, err := engine.New(engine.Options{
 		Pools: w.pools, Policy: policy, Fleet: fleet{w}, Ledger: memory{w}, Now: w.clock,
 		Writer: "w" + strconv.Itoa(w.writer), Log: slog.New(slog.DiscardHandler),
-		Self: w.self,
+		Self: func() []string { return w.self },
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -43,12 +44,15 @@ func (d *Decoder) activity(o *object, what string) {
 	n.Over = result != "success" && result != "succeeded" || !strings.EqualFold(o.text("category"), "Administrative") ||
 		!changing[n.State]
 	if identity := o.get("identity").embedded(); identity != nil {
-		if claims := identity.get("claims").inner(); claims != nil {
-			n.By = claims.text("appid")
+		if claims := identity.get("claims").embedded(); claims != nil {
+			n.By = cmp.Or(claims.text("appid"), claims.text(principalClaim))
 		}
 	}
 	d.note(n, ReasonRecognisedActivity, what)
 }
+
+// principalClaim names who wrote by the object in the directory, an identity's or a person's.
+const principalClaim = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 
 // changing are the operations that change a set or its machines (facts: events 1.7).
 var changing = map[string]bool{

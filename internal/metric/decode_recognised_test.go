@@ -115,6 +115,10 @@ func TestNotices(t *testing.T) {
 			write(func(n *told) { n.By = "ab-1" }),
 		},
 		{
+			"a write that names no application names its principal", log("Administrative", `"operationName":"MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE","resultType":"Success","identity":{"claims":{"http://schemas.microsoft.com/identity/claims/objectidentifier":"OID-1"}}`),
+			write(func(n *told) { n.By = "oid-1" }),
+		},
+		{
 			"an action that changes machines", log("Administrative", `"operationName":"Microsoft.Compute/virtualMachines/deallocate/action","resultType":"Succeeded.","durationMs":"20"`),
 			write(func(n *told) { n.State = "deallocate" }),
 		},

@@ -14,14 +14,14 @@ import (
 // The fields of Prometheus remote write, version 1 and 2: protobuf in one block of Snappy. Each series carries its labels
 // and its samples; version 2 names labels by their places in a table of symbols, and says the type of each metric.
 const (
-	writeSeries1, writeSymbols, writeSeries2            = 1, 4, 5
-	seriesLabels, seriesSamples                         = 1, 2
-	seriesHistograms1, seriesHistograms2                = 4, 3
-	seriesMetadata, metadataType, seriesCreated         = 5, 1, 6
-	labelName, labelValue                               = 1, 2
-	sampleValue, sampleAt, sampleStart                  = 1, 2, 3
-	typeCounter, typeGauge                              = 1, 2
-	staleMarker                                  uint64 = 0x7ff0000000000002
+	writeSeries1, writeSymbols, writeSeries2           = 1, 4, 5
+	seriesLabels, seriesSamples                        = 1, 2
+	seriesHistograms1, seriesHistograms2               = 4, 3
+	seriesMetadata, metadataType, seriesCreated        = 5, 1, 6
+	labelName, labelValue                              = 1, 2
+	sampleValue, sampleAt, sampleStart                 = 1, 2, 3
+	typeCounter, typeGauge                             = 1, 2
+	staleMarker                                 uint64 = 0x7ff0000000000002
 )
 
 // remoteWritten reads a body that is a request of remote write; false, and nothing is read, if it is none.

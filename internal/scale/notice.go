@@ -37,7 +37,7 @@ type Notice struct {
 	State string
 	// Over says that what was announced has come to its end or was called off.
 	Over bool
-	// By is who did it, lower-cased: an application ID, or a name of Azure's; empty if the event does not say.
+	// By is who did it, lower-cased: the ID of an application or else of a principal, or a name of Azure's; empty if the event does not say.
 	By string
 	// From and To are the counts before and after, nil where they are not told.
 	From, To *int

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -118,11 +119,12 @@ func (w *world) serveIdentity(rw http.ResponseWriter, r *http.Request, secret st
 	case q.Get("resource") == "":
 		refuse(http.StatusBadRequest, "resource is required")
 	default:
-		token, err := randomHex()
+		random, err := randomHex()
 		if err != nil {
 			refuse(http.StatusInternalServerError, "no randomness")
 			return
 		}
+		token := tokenOf(random, q.Get("resource"))
 		w.mu.Lock()
 		w.tokens[token] = true
 		w.mu.Unlock()
@@ -132,4 +134,21 @@ func (w *world) serveIdentity(rw http.ResponseWriter, r *http.Request, secret st
 			"resource": q.Get("resource"), "token_type": "Bearer", "client_id": q.Get("client_id"),
 		}).write(rw)
 	}
+}
+
+// The application and the principal that tokens of the identity endpoint speak for.
+const (
+	Application = "5e1fa001-aaaa-4bbb-8ccc-0123456789ab"
+	Principal   = "5e1f0b1d-aaaa-4bbb-8ccc-0123456789ab"
+)
+
+// tokenOf is a token as Entra ID writes those of managed identities: three parts, of which only the claims are meant to be
+// read.
+func tokenOf(random, audience string) string {
+	part := base64.RawURLEncoding.EncodeToString
+	claims, err := json.Marshal(map[string]string{"aud": audience, "appid": Application, "oid": Principal, "idtyp": "app", "uti": random})
+	if err != nil {
+		return random
+	}
+	return part([]byte(`{"typ":"JWT","alg":"RS256"}`)) + "." + part(claims) + "." + part([]byte(random))
 }
