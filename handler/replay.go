@@ -24,6 +24,7 @@ import (
 // replayFlags are the command line of replay.
 type replayFlags struct {
 	pool, today, world, spot, html string
+	prices, region, size, delays   string
 	on, baselines, gates, zones    []string
 	autoscale                      []string
 	seeds                          int
@@ -66,6 +67,10 @@ It fails when a candidate's --gate measure is worse than --today's policy by mor
 	flags.StringVar(&f.world, "world", "", "file of assumptions; what it leaves out keeps its default")
 	flags.StringVar(&f.spot, "spot", "", `availability of Spot: always, never, markov, or a file of zones by step`)
 	flags.StringSliceVar(&f.zones, "zones", nil, "zones of that file to use; all of them unless given")
+	flags.StringVar(&f.prices, "prices", "", "prices over time, or with --region and --size a list of regular prices: a CSV file")
+	flags.StringVar(&f.region, "region", "", "region of that list to use")
+	flags.StringVar(&f.size, "size", "", "size of that list to use")
+	flags.StringVar(&f.delays, "delays", "", "recording of trimtab record that the delay and loss of the pool's signals are learnt from")
 	flags.StringSliceVar(&f.baselines, "baselines", nil, `baselines beside the policies; all of them unless given, or "none"`)
 	flags.StringArrayVar(&f.autoscale, "autoscale", nil, "Azure autoscale settings to run as a baseline: FILE or NAME=FILE, as trimtab "+
 		"import autoscale reads them; may be given several times")
@@ -152,6 +157,11 @@ func (f *replayFlags) closed(ctx context.Context, h *hall, subjects []replay.Pol
 	if err != nil {
 		return nil, err
 	}
+	if f.delays != "" {
+		if world, err = learnDelays(world, f.delays, &subjects[0].Pool); err != nil {
+			return nil, err
+		}
+	}
 	o := replay.Options{
 		Policies: subjects, World: world, Seeds: f.seeds, First: f.seed, Workers: f.workers,
 		EverySeed: f.everySeed, NoSeries: f.noSeries, Baselines: f.baselines, Progress: progress(h.stderr),
@@ -219,6 +229,10 @@ func (f *replayFlags) readWorld() (replay.World, error) {
 			}
 		}
 		world = world.WithSpot(spot)
+	}
+	world, err := f.withPrices(world)
+	if err != nil {
+		return world, err
 	}
 	return world, world.Check()
 }

@@ -38,6 +38,9 @@ func tell(w io.Writer, r *replay.Result) error {
 	for _, t := range r.Traces {
 		fmt.Fprintf(w, "on %s (%s), %d steps of %d s from %s, %d of them missing; at its peak it needs %d instances\n",
 			t.Name, t.Origin, t.Steps, t.StepSeconds, t.Start.Format("2006-01-02 15:04"), t.Missing, t.PeakInstances)
+		for _, n := range t.Notes {
+			fmt.Fprintf(w, "  %s\n", n)
+		}
 	}
 	fmt.Fprintf(w, "\nmeans over %d runs of each:\n\n", runsOf(r))
 	if err := tellTable(w, r); err != nil {

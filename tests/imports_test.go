@@ -53,7 +53,7 @@ var rooms = []roomRow{
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
 	{"internal/report", []string{"internal/scale", "internal/replay"}, "it draws what it is given and reckons nothing"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/forecast", "internal/spot", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},
-	{"internal/replay/trace", nil, "a course of load does not know what is replayed on it"},
+	{"internal/replay/trace", []string{"internal/spell"}, "a course of load does not know what is replayed on it"},
 	{"internal/replay", []string{"internal/scale", "internal/metric", "internal/guard", "internal/engine", "internal/ledger", "internal/replay/trace"}, "it walks the corridor through the engine's ports; policies come in from the hall"},
 	{"policies", nil, "the Rego tree is data to everybody"},
 	{"handler", []string{anywhere}, "the hall is where the rooms are put together"},

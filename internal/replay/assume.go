@@ -39,9 +39,8 @@ func (w *World) assumptions(policies []Policy, seeds int, first uint64) []Assump
 	)
 	all = append(all, w.heard(policies)...)
 	all = append(all, w.Spot.assumptions()...)
+	all = append(all, w.Prices.assumptions()...)
 	return append(all,
-		Assumption{"price_regular", w.Prices.Regular, w.Prices.Currency + "/h", "A regular instance."},
-		Assumption{"price_spot", w.Prices.Spot, w.Prices.Currency + "/h", "A Spot instance; one price throughout."},
 		Assumption{"quota_regular", limitText(w.QuotaRegular), "instances", "Quota of the subscription."},
 		Assumption{"quota_spot", limitText(w.QuotaSpot), "instances", "Quota for Spot, which is apart."},
 		Assumption{"hpa_target", w.TargetPercent, "%", "Utilisation that the baselines hpa and naive_spot track."},
@@ -93,7 +92,12 @@ func (s Sensor) text() string {
 	if s.Kind == "none" {
 		return text
 	}
-	text += fmt.Sprintf(", %g for one instance at its capacity, %g s late", s.Full, s.DelaySeconds)
+	text += fmt.Sprintf(", %g for one instance at its capacity", s.Full)
+	if n := len(s.DelayQuantiles); n > 0 {
+		text += fmt.Sprintf(", %g s late in the middle, %g s to %g s at the ends", s.lag(), s.DelayQuantiles[0], s.DelayQuantiles[n-1])
+		return text + fmt.Sprintf(", %g %% lost, noise %g %%", s.LossPercent, s.NoisePercent)
+	}
+	text += fmt.Sprintf(", %g s late", s.DelaySeconds)
 	if s.JitterSeconds > 0 {
 		text += fmt.Sprintf(" and up to %g s more", s.JitterSeconds)
 	}

@@ -44,6 +44,7 @@ type move struct {
 
 type leaver struct {
 	spot  bool
+	zone  int
 	until time.Duration
 }
 
@@ -224,7 +225,7 @@ func (f *fleet) remove(now time.Duration, n int, spot bool) {
 	for _, serving := range []bool{false, true} {
 		for i := len(f.machines) - 1; i >= 0 && n > 0; i-- {
 			if m := f.machines[i]; m.spot == spot && (m.servesAt <= now) == serving {
-				f.leaving = append(f.leaving, leaver{spot, now + f.deleting()})
+				f.leaving = append(f.leaving, leaver{spot, m.zone, now + f.deleting()})
 				f.machines = append(f.machines[:i], f.machines[i+1:]...)
 				n--
 			}
@@ -238,6 +239,9 @@ func (f *fleet) deleting() time.Duration {
 
 // cost is what the step that begins now costs.
 func (f *fleet) cost(now, step time.Duration) float64 {
+	if f.world.Prices.course != nil {
+		return f.costOf(now, step)
+	}
 	regular, spot := time.Duration(0), time.Duration(0)
 	for i := range f.machines {
 		if f.machines[i].spot {
@@ -246,7 +250,6 @@ func (f *fleet) cost(now, step time.Duration) float64 {
 			regular += step
 		}
 	}
-	kept := f.leaving[:0]
 	for _, l := range f.leaving {
 		if left := min(step, l.until-now); left > 0 {
 			if l.spot {
@@ -255,10 +258,18 @@ func (f *fleet) cost(now, step time.Duration) float64 {
 				regular += left
 			}
 		}
-		if l.until > now+step {
+	}
+	f.left(now + step)
+	return regular.Hours()*f.world.Prices.Regular + spot.Hours()*f.world.Prices.Spot
+}
+
+// left forgets removed machines whose removal has ended by then.
+func (f *fleet) left(then time.Duration) {
+	kept := f.leaving[:0]
+	for _, l := range f.leaving {
+		if l.until > then {
 			kept = append(kept, l)
 		}
 	}
 	f.leaving = kept
-	return regular.Hours()*f.world.Prices.Regular + spot.Hours()*f.world.Prices.Spot
 }

@@ -79,11 +79,12 @@ func (m *meter) step(i int, c counts, w *served, ordered int) {
 	leaving := len(s.fleet.leaving)
 	cost := s.fleet.cost(now, s.step)
 	m.cost += cost
-	m.allRegular += s.world.Prices.Regular * s.step.Hours() * float64(c.all())
+	rates := s.fleet.rates(now)
+	m.allRegular += rates.regular * s.step.Hours() * float64(c.all())
 	if leaving > 0 {
-		m.allRegular += s.world.Prices.Regular * float64(leaving) * min(s.step, s.fleet.deleting()).Hours()
+		m.allRegular += rates.regular * float64(leaving) * min(s.step, s.fleet.deleting()).Hours()
 	}
-	m.foreseen += s.world.Prices.Regular * s.step.Hours() * float64(s.clip(needed))
+	m.foreseen += rates.regular * s.step.Hours() * float64(s.clip(needed))
 	if out := m.series; out != nil {
 		out.Demand = append(out.Demand, round(s.demand[i]))
 		out.Needed = append(out.Needed, needed)
@@ -92,6 +93,9 @@ func (m *meter) step(i int, c counts, w *served, ordered int) {
 		out.Ordered = append(out.Ordered, ordered)
 		out.Unmet, out.Waiting = append(out.Unmet, round(unmet)), append(out.Waiting, round(w.waiting))
 		out.Cost = append(out.Cost, round(cost))
+		if s.world.Prices.course != nil {
+			out.PriceRegular, out.PriceSpot = append(out.PriceRegular, rates.regular), append(out.PriceSpot, rates.cheapest())
+		}
 	}
 }
 

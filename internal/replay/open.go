@@ -126,19 +126,25 @@ func cause(d *Decision) string {
 	return text
 }
 
+// saturatedFrom is the part of an instance's capacity from which on a signal may hide demand.
+const saturatedFrom = 0.95
+
 // LoadOf makes the load of a pool from its recorded entries: what a signal said of the demand, in instances at their
-// capacity, which full is the signal's value of. It is what a closed loop over a journal runs on.
+// capacity, which full is the signal's value of. It is what a closed loop over a journal runs on. Where the pool was saturated the
+// signal hides demand; the series' note says how often.
 func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*trace.Series, error) {
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b scale.Entry) int { return a.At.Compare(b.At) })
-	values := map[int64]float64{}
+	values, saturated := map[int64]float64{}, map[int64]bool{}
 	for i := range entries {
 		v, ok := entries[i].View.Signals[signal]
 		if !ok || !v.HasDemand || v.State == scale.SignalMissing || v.State == scale.SignalStale {
 			continue
 		}
 		// The demand is a mean over the window: it is put where the newest sample ends.
-		values[v.NewestAt.Unix()/60] = max(0, float64(v.Demand)/1000/full)
+		minute := v.NewestAt.Unix() / 60
+		values[minute] = max(0, float64(v.Demand)/1000/full)
+		saturated[minute] = float64(v.Average)/1000 >= saturatedFrom*full
 	}
 	if len(values) == 0 {
 		return nil, fmt.Errorf("journal of %s: no entry knows the demand by signal %q", name, signal)
@@ -156,6 +162,14 @@ func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*t
 	s := &trace.Series{
 		Name: name, Origin: "journal, demand by signal " + signal, Start: time.Unix(first*60, 0).UTC(), Step: time.Minute,
 	}
+	at := 0
+	for _, is := range saturated {
+		if is {
+			at++
+		}
+	}
+	s.Notes = []string{fmt.Sprintf("The load is what signal %s said of the demand: what instances at their capacity could not carry is not in it. "+
+		"In %d of %d minutes they stood at %g %% of it or more, and the demand may have been larger.", signal, at, len(values), saturatedFrom*100)}
 	before := values[first]
 	for m := first; m <= last; m++ {
 		v, ok := values[m]

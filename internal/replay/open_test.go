@@ -168,6 +168,10 @@ func TestTheLoadOfAJournalIsItsDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The load was at its highest above what the instances of the time could carry.
+	if len(s.Notes) != 1 || strings.Contains(s.Notes[0], "In 0 of") || !strings.Contains(s.Notes[0], "signal cpu") {
+		t.Errorf("the load does not say where it may be too low: %q", s.Notes)
+	}
 	if len(s.Values) < 80 || s.Step != time.Minute {
 		t.Fatalf("%d values, %s apart", len(s.Values), s.Step)
 	}

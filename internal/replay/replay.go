@@ -137,13 +137,16 @@ func (o *Options) plan() ([]job, *Result, error) {
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := o.World.Prices.covers(c); err != nil {
+			return nil, nil, err
+		}
 		most := 0
 		for _, n := range c.needed {
 			most = max(most, n)
 		}
 		r.Traces = append(r.Traces, Source{
 			Name: t.Name, Origin: t.Origin, Start: t.Start, StepSeconds: int(t.Step / time.Second), Steps: len(t.Values),
-			Missing: t.Missing, Scale: c.scale, PeakInstances: most,
+			Missing: t.Missing, Notes: t.Notes, Scale: c.scale, PeakInstances: most,
 		})
 		for n := range max(1, o.Seeds) {
 			j := job{course: c, seed: o.First + uint64(n), keep: !o.NoSeries && (n == 0 || o.EverySeed)}
@@ -204,7 +207,7 @@ func (j *job) run(ctx context.Context, o *Options) (Run, error) {
 	s.fleet = newFleet(&o.World, j.course.Start, time.Duration(len(s.demand))*s.step, j.seed)
 	s.senses = newSenses(pool, sensors, j.course.Start, s.step, j.seed, j.keep)
 	if len(sensors) > 0 {
-		s.lag = time.Duration(sensors[0].DelaySeconds * float64(time.Second))
+		s.lag = time.Duration(sensors[0].lag() * float64(time.Second))
 	}
 	m := &meter{scene: s}
 	out := Run{Policy: j.name(), Trace: j.course.Name, Seed: j.seed}

@@ -72,6 +72,8 @@ type Source struct {
 	Steps       int       `json:"steps"`
 	// Missing is how many steps had no value and were given that of the step before.
 	Missing int `json:"missing"`
+	// Notes are what is to be known of the load, such as where a journal may hide demand.
+	Notes []string `json:"notes,omitempty"`
 	// Scale is the factor that the trace's values were multiplied by to become load, in units of one instance at its
 	// capacity; PeakInstances is how many instances the largest load needs within the objective.
 	Scale         float64 `json:"scale"`
@@ -134,6 +136,9 @@ type Series struct {
 	Waiting []float64 `json:"waiting"`
 	// Cost is what the step cost.
 	Cost []float64 `json:"cost"`
+	// PriceRegular and PriceSpot are the prices in force, Spot where it is cheapest; absent where they do not move.
+	PriceRegular []float64 `json:"price_regular,omitempty"`
+	PriceSpot    []float64 `json:"price_spot,omitempty"`
 	// Signals are the values as they were measured, by name; null where there was none or it was lost.
 	Signals map[string][]*float64 `json:"signals,omitempty"`
 }

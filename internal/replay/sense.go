@@ -135,12 +135,12 @@ func (s *senses) measure(now time.Duration, w *served, instances int) {
 		g := &s.signals[i]
 		v, ok := g.value(w, instances, s.step)
 		var lost bool
-		jitter := 0.0
-		if ok && (g.NoisePercent > 0 || g.LossPercent > 0 || g.JitterSeconds > 0) {
+		delay := g.DelaySeconds
+		if ok && (g.NoisePercent > 0 || g.LossPercent > 0 || g.JitterSeconds > 0 || len(g.DelayQuantiles) > 0) {
 			chance := rand.New(rand.NewPCG(g.seed, uint64(now)))
 			v = max(0, v*(1+chance.NormFloat64()*g.NoisePercent/100))
 			lost = chance.Float64()*100 < g.LossPercent
-			jitter = chance.Float64() * g.JitterSeconds
+			delay = g.late(chance.Float64())
 		}
 		if s.keep {
 			var kept *float64
@@ -153,7 +153,7 @@ func (s *senses) measure(now time.Duration, w *served, instances int) {
 		if !ok || lost || g.shared || s.deaf {
 			continue
 		}
-		at := now + s.step + time.Duration((g.DelaySeconds+jitter)*float64(time.Second))
+		at := now + s.step + time.Duration(delay*float64(time.Second))
 		s.send(at, g.body(s.start.Add(now), v))
 	}
 }

@@ -75,6 +75,8 @@ type Sensor struct {
 	// DelaySeconds is the time from the end of a sample's span to its arrival, JitterSeconds what is added at most.
 	DelaySeconds  float64 `json:"delay_seconds"`
 	JitterSeconds float64 `json:"jitter_seconds"`
+	// DelayQuantiles, where they are given, stand in place of both: evenly spaced from the shortest delay to the longest.
+	DelayQuantiles []float64 `json:"delay_quantiles_seconds"`
 	// LossPercent is how many samples in a hundred never arrive; NoisePercent the standard deviation of the noise.
 	LossPercent  float64 `json:"loss_percent"`
 	NoisePercent float64 `json:"noise_percent"`
@@ -108,6 +110,10 @@ type Prices struct {
 	Regular  float64 `json:"regular_per_hour"`
 	Spot     float64 `json:"spot_per_hour"`
 	Currency string  `json:"currency"`
+	// course is what prices follow over time, nil where they stay as they are.
+	course *trace.Prices
+	// why says where the regular price comes from, empty where it is the world's.
+	why string
 }
 
 // DefaultWorld is the world that nothing was said about.
@@ -176,6 +182,7 @@ func (w *World) Check() error {
 		}
 		between("signals."+name+".delay_seconds", s.DelaySeconds, 0, 86_400)
 		between("signals."+name+".jitter_seconds", s.JitterSeconds, 0, 86_400)
+		errs = append(errs, s.checkDelays(name)...)
 		between("signals."+name+".loss_percent", s.LossPercent, 0, 100)
 		between("signals."+name+".noise_percent", s.NoisePercent, 0, 100)
 	}

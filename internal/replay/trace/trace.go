@@ -24,6 +24,8 @@ type Series struct {
 	Values []float64
 	// Missing is how many of them the source did not have.
 	Missing int
+	// Notes are what is to be known of the values, such as where they may be too low.
+	Notes []string
 }
 
 // maxSteps bounds a series: five years of minutes.
