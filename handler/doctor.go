@@ -16,6 +16,7 @@ import (
 
 	"trimtab/internal/doctor"
 	"trimtab/internal/engine"
+	"trimtab/internal/guard"
 	"trimtab/internal/hub"
 	"trimtab/internal/ledger"
 	"trimtab/internal/policy"
@@ -362,30 +363,26 @@ func (x *examination) set(ctx context.Context, fleet *vmss.Fleet, p *member, las
 		x.add(doctor.Unread(p.Name, "scale_set", fleetError(err)))
 		return nil
 	}
+	if in.Facts.Autoscale, err = fleet.Autoscale(ctx, p.ScaleSet); err != nil {
+		x.add(doctor.Unlooked(p.Name, "autoscale", fleetError(err)))
+	}
+	if in.Facts.Live, err = fleet.Count(ctx, p.ScaleSet, in.Facts); err != nil {
+		x.add(doctor.Unlooked(p.Name, "attached", fleetError(err)))
+	}
 	if p.role != "" {
 		// The split of a pair is Trimtab's own: neither set has a mix.
-		x.add(doctor.Set(&p.Pool, &in, false)...)
+		x.add(doctor.Set(&p.Pool, &in, guard.Wish{})...)
 		x.add(doctor.Member(p.Name, p.role, &in)...)
 		return &in
 	}
-	x.add(doctor.Set(&p.Pool, &in, x.wantsMix(ctx, &p.Pool, &in, last))...)
+	x.add(doctor.Set(&p.Pool, &in, x.wish(ctx, &p.Pool, &in, last))...)
 	return &in
 }
 
-// around looks at what surrounds a scale set: rivals, machines attached by hand, and rights.
+// around looks at what the caller may do at a scale set.
 func (x *examination) around(ctx context.Context, fleet *vmss.Fleet, p *scale.Pool, in *scale.Inspection) {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	if settings, whole, err := fleet.Autoscalers(ctx, p.ScaleSet); err != nil {
-		x.add(doctor.Unlooked(p.Name, "autoscale", fleetError(err)))
-	} else {
-		x.add(doctor.Rivals(p.Name, p.ScaleSet, settings, whole)...)
-	}
-	if names, err := fleet.Strangers(ctx, p.ScaleSet, *in); err != nil {
-		x.add(doctor.Unlooked(p.Name, "attached", fleetError(err)))
-	} else {
-		x.add(doctor.Strangers(p.Name, names)...)
-	}
 	if granted, err := fleet.Permissions(ctx, p.ScaleSet); err != nil {
 		x.add(doctor.Unlooked(p.Name, "rights", fleetError(err)))
 	} else {
@@ -398,11 +395,12 @@ func (x *examination) around(ctx context.Context, fleet *vmss.Fleet, p *scale.Po
 	}
 }
 
-// wantsMix asks the pool's newest decision, or where there is none the policy itself, whether it blends regular and
-// Spot machines.
-func (x *examination) wantsMix(ctx context.Context, p *scale.Pool, in *scale.Inspection, last *scale.Entry) bool {
+// wish asks the pool's newest decision, or where there is none the policy itself, whether it blends regular and Spot
+// machines.
+func (x *examination) wish(ctx context.Context, p *scale.Pool, in *scale.Inspection, last *scale.Entry) guard.Wish {
+	of := func(b *scale.Blend) guard.Wish { return guard.Wish{Mix: b != nil, StandIn: b != nil && b.StandIn} }
 	if last != nil && last.Proposal.Revision == x.bundle.Revision() {
-		return last.Proposal.Blend != nil
+		return of(last.Proposal.Blend)
 	}
 	view := &scale.View{
 		Version: scale.ViewVersion, Now: x.config.Clock.Now(), Pool: p.Name, Policy: p.Policy, Mode: p.Mode, Labels: p.Labels,
@@ -416,7 +414,7 @@ func (x *examination) wantsMix(ctx context.Context, p *scale.Pool, in *scale.Ins
 		view.Schedules[s.Name] = scale.ScheduleView{}
 	}
 	proposal := x.bundle.Propose(ctx, view)
-	return proposal.Blend != nil
+	return of(proposal.Blend)
 }
 
 // fleetError is the error of a scale set's room as what it is.

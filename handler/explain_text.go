@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"trimtab/internal/guard"
 	"trimtab/internal/scale"
 	"trimtab/internal/whatif"
 )
@@ -33,6 +34,7 @@ func (x *explanation) text(w io.Writer) error {
 	}
 	p.reasons(e)
 	p.rails(x.Rails)
+	p.traps(e.Decision.Traps)
 	if x.Turns != nil || x.Reckoned != "" {
 		p.turns(x)
 	}
@@ -164,6 +166,20 @@ func (p *printer) rails(rails []whatif.Rail) {
 			until = fmt.Sprintf("until %s (%s more)", r.Until.Format("15:04:05"), r.Until.Sub(p.now).Round(time.Second))
 		}
 		p.line("  %s\t%s\t%d -> %d\t%s", r.Rail, r.Code, r.Before, r.After, strings.TrimSpace(until+" "+r.Detail))
+	}
+}
+
+// traps shows what about the scale set works, or may work, against the pool, and what to do about it.
+func (p *printer) traps(traps []scale.Trap) {
+	if len(traps) == 0 {
+		return
+	}
+	p.line("\nTraps about the scale set")
+	for _, t := range traps {
+		p.line("  %s\t%s\t%s", t.Code, t.Effect, t.Says)
+		if do := guard.Remedy(t.Code); t.Effect != scale.TrapAccepted && do != "" {
+			p.line("  \t\tto do: %s", do)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ var rooms = []roomRow{
 	{"internal/whatif", []string{"internal/scale", "internal/guard"}, "it asks the real rails, and the policies through an interface of its own"},
 	{"internal/check", []string{"internal/scale", "internal/policy", "internal/whatif", "internal/autoscale"}, "it examines what policy loads, and asks whatif; autoscale knows the platform's metrics"},
 	{"internal/autoscale", nil, "it turns a foreign file into files; whether they work is asked of policy by who writes them"},
-	{"internal/doctor", []string{"internal/scale"}, "it judges what others have looked at, and looks at nothing itself"},
+	{"internal/doctor", []string{"internal/scale", "internal/guard"}, "it judges what others have looked at, and looks at nothing itself; which traps there are the rails say"},
 	{"internal/hub", nil, "it carries bytes to and from a hub and does not ask what they say"},
 	{"internal/report", []string{"internal/scale", "internal/replay"}, "it draws what it is given and reckons nothing"},
 	{"internal/engine", []string{"internal/scale", "internal/metric", "internal/forecast", "internal/spot", "internal/guard"}, "it knows the order; policy, vmss and ledger come in through its own interfaces"},

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trimtab/internal/doctor"
+	"trimtab/internal/guard"
 	"trimtab/internal/scale"
 )
 
@@ -39,8 +40,8 @@ func healthy() *scale.Inspection {
 		Facts: scale.Facts{
 			ReadAt: now, Orchestration: scale.Flexible, Spot: true, Capacity: 4, Mix: &scale.Mix{Base: 2, RegularPercent: 25},
 			ProvisioningState: "Succeeded", PlatformMax: 1000, PlatformMaxRule: "scale_set",
+			Model: &scale.Model{Priority: "Spot", EvictionPolicy: "Delete", FaultDomains: 1},
 		},
-		Priority: "Spot", EvictionPolicy: "Delete", FaultDomains: 1,
 	}
 }
 
@@ -54,37 +55,48 @@ func TestSet(t *testing.T) {
 		{"a flexible Spot set with a mix is well", func(*scale.Pool, *scale.Inspection) {}, true, nil},
 		{"a set of another mode than the definition says", func(p *scale.Pool, _ *scale.Inspection) { p.Orchestration = scale.Uniform }, true, []string{"problem orchestration"}},
 		{"a single placement group below a maximum above 100", func(p *scale.Pool, in *scale.Inspection) {
-			p.Rails.Limits.Max, in.SinglePlacementGroup, in.Facts.PlatformMax, in.Facts.Mix = 101, true, 100, nil
+			p.Rails.Limits.Max, in.Facts.Model.SinglePlacementGroup, in.Facts.PlatformMax, in.Facts.Mix = 101, true, 100, nil
 		}, false, []string{"problem platform_limit"}},
 		{"a single placement group with a maximum of 100", func(p *scale.Pool, in *scale.Inspection) {
-			p.Rails.Limits.Max, in.SinglePlacementGroup, in.Facts.PlatformMax, in.Facts.Mix = 100, true, 100, nil
+			p.Rails.Limits.Max, in.Facts.Model.SinglePlacementGroup, in.Facts.PlatformMax, in.Facts.Mix = 100, true, 100, nil
 		}, false, nil},
 		{"a maximum above the platform's", func(p *scale.Pool, _ *scale.Inspection) { p.Rails.Limits.Max = 1001 }, true, []string{"warning platform_limit"}},
 		{"a mix wanted on a regular profile", func(_ *scale.Pool, in *scale.Inspection) {
-			in.Facts.Spot, in.Facts.Mix, in.Priority = false, nil, "Regular"
+			in.Facts.Spot, in.Facts.Mix, in.Facts.Model.Priority = false, nil, "Regular"
 		}, true, []string{"problem mix_on_regular"}},
 		{"a regular profile where no mix is wanted", func(_ *scale.Pool, in *scale.Inspection) {
-			in.Facts.Spot, in.Facts.Mix, in.Priority = false, nil, "Regular"
+			in.Facts.Spot, in.Facts.Mix, in.Facts.Model.Priority = false, nil, "Regular"
 		}, false, nil},
 		{"a mix wanted on a Uniform set", func(p *scale.Pool, in *scale.Inspection) {
 			p.Orchestration, in.Facts.Orchestration, in.Facts.Mix = scale.Uniform, scale.Uniform, nil
 		}, true, []string{"problem mix"}},
 		{"a mix wanted in a single placement group", func(_ *scale.Pool, in *scale.Inspection) {
-			in.SinglePlacementGroup = true
+			in.Facts.Model.SinglePlacementGroup = true
 		}, true, []string{"problem mix_in_one_group"}},
-		{"fault domains that forbid a mix", func(_ *scale.Pool, in *scale.Inspection) { in.FaultDomains = 2 }, true, []string{"problem mix_fault_domains"}},
-		{"fault domains without a mix", func(_ *scale.Pool, in *scale.Inspection) { in.FaultDomains, in.Facts.Mix = 3, nil }, false, nil},
-		{"evicted machines are deallocated", func(_ *scale.Pool, in *scale.Inspection) { in.EvictionPolicy = "Deallocate" }, true, []string{"warning eviction_policy"}},
-		{"the platform restores Spot machines itself", func(_ *scale.Pool, in *scale.Inspection) { in.SpotRestore = true }, true, []string{"problem spot_restore"}},
-		{"overprovision", func(_ *scale.Pool, in *scale.Inspection) { in.Overprovision = true }, true, []string{"warning overprovision"}},
-		{"zone balance", func(_ *scale.Pool, in *scale.Inspection) { in.ZoneBalance = true }, true, []string{"warning zone_balance"}},
+		{"fault domains that forbid a mix", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.FaultDomains = 2 }, true, []string{"problem mix_fault_domains"}},
+		{"fault domains without a mix", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.FaultDomains, in.Facts.Mix = 3, nil }, false, nil},
+		{"evicted machines are deallocated", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.EvictionPolicy = "Deallocate" }, true, []string{"warning eviction_policy"}},
+		{"the platform restores Spot machines itself", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.SpotRestore = true }, true, []string{"problem spot_restore"}},
+		{"overprovision", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.Overprovision = true }, true, []string{"warning overprovision"}},
+		{"zone balance", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.Model.ZoneBalance = true }, true, []string{"warning zone_balance"}},
+		{"automatic repairs and rebalancing of zones", func(_ *scale.Pool, in *scale.Inspection) {
+			in.Facts.Model.Repairs, in.Facts.Model.ZoneRebalance = true, true
+		}, true, []string{"warning zone_rebalance", "warning repairs"}},
+		{"traps that the pool's definition accepts", func(p *scale.Pool, in *scale.Inspection) {
+			in.Facts.Model.SpotRestore, in.Facts.Model.FaultDomains, in.Facts.Live = true, 2, &scale.Live{Attached: 1}
+			in.Facts.Autoscale = &scale.Autoscale{Settings: []scale.Autoscaler{{ID: "/x", Enabled: true}}}
+			p.Rails.Accept = []string{"autoscale", "attached", "spot_restore", "mix_fault_domains"}
+		}, true, nil},
+		{"machines attached by hand", func(_ *scale.Pool, in *scale.Inspection) {
+			in.Facts.Live = &scale.Live{Attached: 2, AttachedNames: []string{"cattle", "pet"}}
+		}, true, []string{"problem attached"}},
 		{"a last operation that failed", func(_ *scale.Pool, in *scale.Inspection) { in.Facts.ProvisioningState = "Failed" }, true, []string{"warning provisioning"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p, in := pool(), healthy()
 			c.change(p, in)
-			if diff := cmp.Diff(c.want, checks(doctor.Set(p, in, c.mix))); diff != "" {
+			if diff := cmp.Diff(c.want, checks(doctor.Set(p, in, guard.Wish{Mix: c.mix, StandIn: c.mix}))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -109,22 +121,20 @@ func TestUnread(t *testing.T) {
 }
 
 func TestRivals(t *testing.T) {
-	const set = "/subscriptions/s/resourceGroups/RG/providers/Microsoft.Compute/virtualMachineScaleSets/Web"
-	own := scale.Autoscaler{ID: "/x", Target: strings.ToLower(set), Enabled: true}
-	asleep, other := own, own
-	asleep.Enabled, other.Target = false, "/another"
+	on, off := scale.Autoscaler{ID: "/x", Enabled: true}, scale.Autoscaler{ID: "/y"}
 	for name, c := range map[string]struct {
-		settings []scale.Autoscaler
-		whole    bool
-		want     []string
+		seen *scale.Autoscale
+		want []string
 	}{
-		"none":                              {nil, true, nil},
-		"none where all could be seen":      {[]scale.Autoscaler{other}, true, nil},
-		"none where one group was seen":     {nil, false, []string{"unknown autoscale"}},
-		"one on the set":                    {[]scale.Autoscaler{other, own}, true, []string{"problem autoscale"}},
-		"one on the set that is turned off": {[]scale.Autoscaler{asleep}, false, []string{"warning autoscale"}},
+		"none where all could be seen":      {&scale.Autoscale{Whole: true}, nil},
+		"none where one group was seen":     {&scale.Autoscale{}, []string{"unknown autoscale"}},
+		"none could be seen":                {&scale.Autoscale{Problem: "forbidden"}, []string{"unknown autoscale"}},
+		"one on the set":                    {&scale.Autoscale{Whole: true, Settings: []scale.Autoscaler{off, on}}, []string{"problem autoscale"}},
+		"one on the set that is turned off": {&scale.Autoscale{Settings: []scale.Autoscaler{off}}, []string{"warning autoscale"}},
 	} {
-		if diff := cmp.Diff(c.want, checks(doctor.Rivals("web", set, c.settings, c.whole))); diff != "" {
+		in := healthy()
+		in.Facts.Autoscale = c.seen
+		if diff := cmp.Diff(c.want, checks(doctor.Set(pool(), in, guard.Wish{Mix: true}))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -247,7 +257,6 @@ func TestHubAndLetters(t *testing.T) {
 		"a hub without events":       {doctor.Hub("hub", "metrics", []time.Time{{}, {}}, now), doctor.Problem},
 		"no dead letters":            {doctor.Letters("ledger", nil), doctor.OK},
 		"dead letters":               {doctor.Letters("ledger", []scale.DeadLetter{{Rejections: []scale.Rejection{{Reason: "not_json"}}}}), doctor.Warning},
-		"machines attached by hand":  {doctor.Strangers("web", []string{"pet"})[0], doctor.Problem},
 		"usages that may not be had": {doctor.Usages("web", &scale.FleetError{Status: 403}), doctor.Warning},
 		"a check without its right":  {doctor.Unlooked("web", "rights", &scale.FleetError{Status: 403}), doctor.Unknown},
 	} {
@@ -284,7 +293,7 @@ func TestWhatNobodyListensToIsOffered(t *testing.T) {
 
 func TestAPairHasOneSetOfEachPriority(t *testing.T) {
 	spot, regular := healthy(), healthy()
-	regular.Facts.Spot, regular.Priority = false, "Regular"
+	regular.Facts.Spot, regular.Facts.Model.Priority = false, "Regular"
 	for name, c := range map[string]struct {
 		role scale.Role
 		in   *scale.Inspection

@@ -64,7 +64,7 @@ func Member(subject string, role scale.Role, in *scale.Inspection) []Finding {
 	a := &about{subject: subject}
 	if wantsSpot := role == scale.RoleSpot; wantsSpot != in.Facts.Spot {
 		a.add("pair", Problem, "exchange scale_set and spot_scale_set in the pool's data.json, or create the set anew with the right priority",
-			"the pair's %s set makes machines of priority %s", role, in.Priority)
+			"the pair's %s set makes machines of priority %s", role, in.Facts.Model.Priority)
 	}
 	return a.all
 }

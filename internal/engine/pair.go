@@ -66,6 +66,7 @@ func (v *visit) pair() *scale.Pair {
 	c := &v.other
 	p := &scale.Pair{
 		Role: v.role, ScaleSet: v.pairOf.ScaleSet, ReadAt: c.Facts.ReadAt, Live: c.Facts.Live, SpotShort: c.Memory.SpotShort,
+		SpotRestore: c.Facts.Model != nil && c.Facts.Model.SpotRestore,
 	}
 	if !c.Facts.Known() {
 		return p

@@ -148,6 +148,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 		return PoolReport{}, fmt.Errorf("store: %w", err)
 	}
 	e.tellGroups(ctx, v, entry)
+	e.tellTraps(v, commit.Control, entry)
 	report := reportOf(v, entry)
 	if entry.Decision.Act {
 		e.act(ctx, v, commit.Attempt, &report)
@@ -262,6 +263,7 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 		}
 	}
 	e.count(ctx, v, &facts)
+	e.readRivals(ctx, v, &facts)
 	if q := c.Facts.Quota; q != nil && v.now.Sub(q.ReadAt) < quotaHolds && !q.ReadAt.After(v.now) {
 		facts.Quota = q
 	}
@@ -326,6 +328,7 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 			c.NextEdgeAt = s.NextAt
 		}
 	}
+	c.Traps = codesOf(d.Traps)
 	c.RestUntil, c.RestOn = e.restUntil(v, &c, entry), 0
 	if !c.RestUntil.IsZero() {
 		c.RestOn = restOn(&v.stored, v.mine)

@@ -9,6 +9,9 @@ import (
 // standsIn reports whether regular machines are to stand in for Spot ones now: the policy's blend says so, Spot could
 // not be had lately, and the time held off after that is not over.
 func (w *walk) standsIn() bool {
+	if _, refused := w.refused(scale.TrapSpotRestore); refused {
+		return false
+	}
 	short := w.view.Memory.SpotShort
 	if p, b := w.view.Facts.Pair, w.proposal.Blend; p != nil && p.Role == scale.RoleRegular {
 		return b != nil && b.StandIn && w.proposal.Fault == "" && p.SpotShort != nil &&
@@ -22,13 +25,16 @@ func (w *walk) standsIn() bool {
 func (w *walk) mix() *scale.Mix {
 	v, own := w.view, w.view.Facts.Mix
 	blend := w.proposal.Blend
-	if blend == nil || w.proposal.Fault != "" {
-		return own
-	}
 	note := func(code string, until time.Time) *scale.Mix {
 		w.adjustments = append(w.adjustments, scale.Adjustment{
-			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until,
+			Rail: "mix", Code: code, Before: w.number, After: w.number, Until: until, Detail: w.leftOut,
 		})
+		return own
+	}
+	switch {
+	case w.leftOut != "":
+		return note("mix_unsupported", time.Time{})
+	case blend == nil || w.proposal.Fault != "":
 		return own
 	}
 	if v.Facts.Pair != nil {
@@ -118,6 +124,10 @@ func repair(w *walk) {
 	budget, live, mix := v.Rails.Repair, v.Facts.Live, v.Facts.Mix
 	if w.pinned || w.number != w.from || budget == (scale.Repair{}) || live == nil || mix == nil || w.proposal.Blend == nil ||
 		!w.proposal.Known || w.proposal.Doubt || v.Memory.InFlight != nil || w.standsIn() || w.split(w.number) != *mix {
+		return
+	}
+	if _, pets := w.refused(scale.TrapAttached); pets && len(v.Rails.Shrink.Order) == 0 {
+		// What came out could not go in again.
 		return
 	}
 	if live.Pending() > 0 || live.Instances != w.from || v.Facts.ProvisioningState == "Updating" {

@@ -17,13 +17,13 @@ import (
 //
 //  0. control: other processes keep winning the control row → hold, the decision is theirs.
 //  1. facts: never read, too old, or of another kind than the pool says → hold.
-//  2. freeze: of the installation or of the pool → hold.
+//  2. freeze: of the installation or of the pool → hold; an enforcing pool beside Azure Autoscale → hold.
 //  3. source: an operator's pin, else the policy's number; a fault of the whole policy → hold; no known reason → hold, or
 //     grow to the default count.
 //  4. limits, then platform: clamp.
 //  5. pause: of one direction.
 //  6. signals: no shrink while a signal or a reason is in doubt.
-//  7. live: no shrink while it is not sure which machines are there.
+//  7. live: no shrink while it is not sure which machines are there, nor by the count while some were attached by hand.
 //  8. stabilisation: no lower than the highest recommendation of the window.
 //  9. step: no further than the step within its window.
 //  10. cooldown of the direction.
@@ -43,9 +43,14 @@ import (
 func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	from := view.Memory.Instances(view.Facts)
 	w := &walk{view: view, proposal: proposal, from: from, number: from}
+	w.traps = Traps(&view.Facts, w.wish())
+	if w.leftOut = w.unblended(); w.leftOut != "" {
+		unblended := *proposal
+		unblended.Blend, w.proposal = nil, &unblended
+	}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, start, victims,
+			limits, platform, pause, signals, unsettled, attached, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, start, victims,
 		} {
 			rail(w)
 		}
@@ -67,6 +72,9 @@ type walk struct {
 	single bool
 	// spotRoom is how many more Spot machines the quota leaves room for, where regular ones stand in for the rest.
 	spotRoom *int
+	// traps are what about the set works against the pool; leftOut is the one because of which the blend is left out.
+	traps   []scale.Trap
+	leftOut string
 	// astray is how many machines are of the wrong kind, where that is what is repaired.
 	astray int
 	// starts are the parked machines that a growth starts, aim the number that it stops short of for them; 0 if it does not.
@@ -134,6 +142,8 @@ func (w *walk) opened() bool {
 		w.halt("freeze", "frozen", w.wanted(), time.Time{}, "installation")
 	case v.Orders.Freeze.Holds(v.Now):
 		w.halt("freeze", "frozen", w.wanted(), v.Orders.Freeze.Until, v.Orders.Freeze.Reason)
+	case v.Mode == scale.Enforce && w.rival() != "":
+		w.halt("rival", "rival", w.wanted(), time.Time{}, w.rival())
 	case v.Orders.Pin.Holds(v.Now):
 		w.pinned = true
 		w.set("pin", "pinned", v.Orders.Pin.Instances, v.Orders.Pin.Until, v.Orders.Pin.Reason)
@@ -181,7 +191,7 @@ func (w *walk) close() scale.Decision {
 		Action: scale.Hold, Direction: scale.Still, Reason: w.reason,
 		From:            scale.Capacity{Instances: w.from, Mix: v.Facts.Mix},
 		To:              scale.Capacity{Instances: w.from, Mix: v.Facts.Mix},
-		Recommendations: w.recommendations, Capacities: w.capacities,
+		Recommendations: w.recommendations, Capacities: w.capacities, Traps: w.traps,
 	}
 	if !w.halted {
 		d.Astray = w.astray

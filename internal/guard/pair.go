@@ -98,7 +98,7 @@ func (w *walk) part(whole int) int {
 		regular = min(regular, whole)
 	default:
 		regular = b.Mix.For(whole, b.Rounding).Regular(whole)
-		if b.StandIn && short != nil && v.Now.Before(short.Until.Add(seconds(b.ReturnSeconds))) {
+		if _, refused := w.refused(scale.TrapSpotRestore); !refused && b.StandIn && short != nil && v.Now.Before(short.Until.Add(seconds(b.ReturnSeconds))) {
 			regular = max(regular, whole-spot)
 		}
 	}

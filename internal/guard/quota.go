@@ -76,5 +76,8 @@ func (w *walk) parts(n int) (regular, spot int) {
 // blendStandsIn reports whether the policy's blend lets regular machines stand in for Spot, and the set can follow it.
 func (w *walk) blendStandsIn() bool {
 	v, b := w.view, w.proposal.Blend
+	if _, refused := w.refused(scale.TrapSpotRestore); refused {
+		return false
+	}
 	return b != nil && b.StandIn && w.proposal.Fault == "" && v.Facts.Mix != nil && v.Facts.Spot && v.Orchestration == scale.Flexible
 }

@@ -53,7 +53,7 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "spot_scale_set", "orchestration", "policy", "candidate", "mode", "limits", "signals", "schedules", "cooldown",
-	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "spot_risk", "groups", "labels",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "accept", "spot_risk", "groups", "labels",
 	"settings",
 }
 
@@ -182,6 +182,9 @@ func (o fields) rails() scale.Rails {
 	if b, ok := o.sub("shrink", "order", "action"); ok {
 		r.Shrink = scale.Selection{Order: b.preferences("order"), Action: scale.Verb(b.choice("action", string(scale.Delete), string(scale.Delete), string(scale.Deallocate)))}
 	}
+	if o.fields["accept"] != nil {
+		r.Accept = o.choices("accept", scale.AcceptableTraps())
+	}
 	if b, ok := o.sub("repair", "instances", "percent"); ok {
 		r.Repair = scale.Repair{Instances: b.whole("instances", 0, maxInstances, 0), Percent: b.whole("percent", 0, 100, 0)}
 	}
@@ -197,7 +200,19 @@ func (o fields) rails() scale.Rails {
 
 // preferences are what a list in a field prefers, the first most.
 func (o fields) preferences(name string) (all []scale.Preference) {
-	known := []string{"unhealthy", "spot", "oldest", "newest", "zone_balance"}
+	for _, one := range o.choices(name, []string{"unhealthy", "spot", "oldest", "newest", "zone_balance"}) {
+		p := scale.Preference(one)
+		if p == scale.PreferNewest && slices.Contains(all, scale.PreferOldest) || p == scale.PreferOldest && slices.Contains(all, scale.PreferNewest) {
+			o.wrong(name, "oldest and newest exclude each other")
+			continue
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// choices are the texts of a list in a field, each one of those known, and once.
+func (o fields) choices(name string, known []string) (all []string) {
 	n := o.fields[name]
 	switch {
 	case n == nil:
@@ -208,16 +223,13 @@ func (o fields) preferences(name string) (all []scale.Preference) {
 		return nil
 	}
 	for _, item := range n.items {
-		p := scale.Preference(item.text)
 		switch {
 		case item.kind != text || !slices.Contains(known, item.text):
 			o.wrong(name, "%q is not one of the choices; %s", item.text, spell.Meant(item.text, known))
-		case slices.Contains(all, p):
+		case slices.Contains(all, item.text):
 			o.wrong(name, "%q is there twice", item.text)
-		case p == scale.PreferNewest && slices.Contains(all, scale.PreferOldest), p == scale.PreferOldest && slices.Contains(all, scale.PreferNewest):
-			o.wrong(name, "oldest and newest exclude each other")
 		default:
-			all = append(all, p)
+			all = append(all, item.text)
 		}
 	}
 	return all

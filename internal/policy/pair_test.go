@@ -28,10 +28,13 @@ func TestAPairIsTwoUniformSets(t *testing.T) {
 		"spot_scale_set: a string, not a number":                          `"orchestration": "uniform", "spot_scale_set": 3`,
 		`"eldest" is not one of the choices; did you mean oldest?`:        `"orchestration": "uniform", "shrink": {"order": ["eldest"]}`,
 		"oldest and newest exclude each other":                            `"orchestration": "uniform", "shrink": {"order": ["newest", "spot", "oldest"]}`,
-		"shrink.order: must be given":                                     `"orchestration": "uniform", "shrink": {}`,
 		`"dealocate" is not one of the choices; did you mean deallocate?`: `"orchestration": "uniform", "shrink": {"order": ["newest"], "action": "dealocate"}`,
 		`unknown field "actions"`:                                         `"orchestration": "uniform", "shrink": {"order": ["newest"], "actions": "delete"}`,
 		"shrink.order: must be given: a list":                             `"orchestration": "uniform", "shrink": {"action": "deallocate"}`,
+		`"autoscaler" is not one of the choices; did you mean autoscale?`: `"orchestration": "uniform", "accept": ["autoscaler"]`,
+		`"mix_on_regular" is not one of the choices`:                      `"orchestration": "uniform", "accept": ["mix_on_regular"]`,
+		`"repairs" is there twice`:                                        `"orchestration": "uniform", "accept": ["repairs", "repairs"]`,
+		"shrink.order: must be given":                                     `"orchestration": "uniform", "shrink": {}`,
 		"repair.percent: 101 is not a whole number":                       `"orchestration": "uniform", "repair": {"percent": 101}`,
 	} {
 		_, err := policy.Load(context.Background(), with(t, pool(fields)))

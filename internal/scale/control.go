@@ -28,6 +28,8 @@ type Control struct {
 	// leave the pool alone. RestOn is a digest of the windows that it was decided on.
 	RestUntil time.Time `json:"rest_until,omitzero"`
 	RestOn    uint64    `json:"rest_on,omitzero"`
+	// Traps are the codes of the traps that were last logged, so that each is logged once.
+	Traps string `json:"traps,omitempty"`
 	// Attempt names the write that made this version, so that a writer whose reply was lost knows its own work.
 	Attempt string `json:"attempt,omitempty"`
 }

@@ -32,6 +32,8 @@ type Decision struct {
 	// Act is true when the decision is to be carried out: it scales and the pool enforces.
 	Act         bool         `json:"act"`
 	Adjustments []Adjustment `json:"adjustments,omitempty"`
+	// Traps are what about the set works, or may work, against the pool.
+	Traps []Trap `json:"traps,omitempty"`
 	// Recommendations and Capacities are the histories as they are after this decision.
 	Recommendations []Recommendation `json:"recommendations,omitempty"`
 	Capacities      []Recommendation `json:"capacities,omitempty"`

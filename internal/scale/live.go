@@ -27,6 +27,9 @@ type Live struct {
 	// Each are all machines that the set holds, as the count found them. They are in no view or entry either: what decisions
 	// need of them is counted above.
 	Each []Machine `json:"-"`
+	// Attached is how many of the set's machines it did not make itself, AttachedNames the first few of them.
+	Attached      int      `json:"attached,omitempty"`
+	AttachedNames []string `json:"attached_names,omitempty"`
 }
 
 // ZoneCount is how many machines there are in one zone; Pending are those among them that are still coming up.

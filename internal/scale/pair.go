@@ -31,6 +31,8 @@ type Pair struct {
 	Live *Live `json:"live,omitempty"`
 	// SpotShort is its last failure to get Spot, nil if there was none.
 	SpotShort *Shortage `json:"spot_short,omitempty"`
+	// SpotRestore is true where the platform brings its evicted machines back.
+	SpotRestore bool `json:"spot_restore,omitempty"`
 }
 
 // Sum adds two counts of machines up; a nil one leaves the other, whose age is the greater of both.

@@ -75,6 +75,8 @@ type Rails struct {
 	Shrink Selection `json:"shrink,omitzero"`
 	// Repair is the disruption budget within which the live split is brought back to the blend.
 	Repair Repair `json:"repair"`
+	// Accept are the codes of traps that the pool's definition knows of: nothing is refused because of them.
+	Accept []string `json:"accept,omitempty"`
 }
 
 // Preference is what makes a machine go before others.

@@ -145,6 +145,10 @@ type Facts struct {
 	Quota *Quota `json:"quota,omitempty"`
 	// LiveProblem is why the machines could not be counted, empty if they were or nobody tried.
 	LiveProblem string `json:"live_problem,omitempty"`
+	// Model is the rest of the set's document; nil when it was not read.
+	Model *Model `json:"model,omitempty"`
+	// Autoscale is what is known of Azure Autoscale settings on the set; nil when nobody looked.
+	Autoscale *Autoscale `json:"autoscale,omitempty"`
 }
 
 // Known reports whether there ever was a successful read.

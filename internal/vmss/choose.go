@@ -13,8 +13,8 @@ import (
 const tagProtected = "trimtab-protected"
 
 // Choose names the machines that are to go, at most n of those that are there, by the order of preferences. Where the set
-// has a mix and Spot is not preferred, the mix decides how many of each kind. Protected machines are never among them, so
-// there may be fewer. Every error is a *scale.FleetError.
+// has a mix and Spot is not preferred, the mix decides how many of each kind. Protected machines and those that somebody
+// attached are never among them, so there may be fewer. Every error is a *scale.FleetError.
 func (f *Fleet) Choose(ctx context.Context, scaleSet string, facts scale.Facts, n int, order []scale.Preference) ([]string, error) {
 	t, err := f.target(opCount, scaleSet)
 	if err != nil {
@@ -43,7 +43,7 @@ func victims(machines []machine, mix *scale.Mix, n int, order []scale.Preference
 		} else {
 			regular++
 		}
-		if !m.protected && m.name != "" {
+		if !m.protected && !m.attached && m.name != "" {
 			candidates = append(candidates, m)
 		}
 	}

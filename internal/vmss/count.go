@@ -22,6 +22,8 @@ type machine struct {
 	madeAt    int64 // Unix seconds, 0 when it was not said
 	protected bool
 	unhealthy bool
+	// attached machines are those that the set did not make itself.
+	attached bool
 }
 
 // where says what a machine counts as (facts: VMSS 3.2): the provisioning state is that of the last operation, so a
@@ -88,6 +90,9 @@ func (f *Fleet) Count(ctx context.Context, scaleSet string, facts scale.Facts) (
 	return l, nil
 }
 
+// attachedNamed is how many of the machines that the set did not make are named.
+const attachedNamed = 5
+
 // counted adds machines up.
 func counted(machines []machine) *scale.Live {
 	l := &scale.Live{ByZone: map[string]scale.ZoneCount{}}
@@ -98,6 +103,11 @@ func counted(machines []machine) *scale.Live {
 			Name: m.name, Spot: m.spot, There: state == there || state == pending, Off: state == off, Failed: state == broken,
 			Busy: m.busy(), Protected: m.protected,
 		})
+		if m.attached && state != gone {
+			if l.Attached++; l.Attached <= attachedNamed {
+				l.AttachedNames = append(l.AttachedNames, m.name)
+			}
+		}
 		switch state {
 		case off:
 			l.Deallocated++
@@ -166,7 +176,26 @@ func (f *Fleet) machinesOf(ctx context.Context, t target, scaleSet string, facts
 			}
 		}
 	}
+	markAttached(all, t.name)
 	return all, nil
+}
+
+// markAttached marks the machines that a Flexible set did not make itself. Its own bear its name (facts: VMSS 4.1); others
+// were attached, of any size and priority, and nobody says whether a lower count may take them (facts: VMSS 2.4). Where no
+// machine bears the name, names are given in some other way here, and say nothing.
+func markAttached(machines []machine, set string) {
+	prefix, own := strings.ToLower(set)+"_", 0
+	for i := range machines {
+		switch name := strings.ToLower(machines[i].name); {
+		case strings.HasPrefix(name, prefix):
+			own++
+		default:
+			machines[i].attached = name != ""
+		}
+	}
+	for i := range machines {
+		machines[i].attached = machines[i].attached && own > 0
+	}
 }
 
 // ofMachine reads a machine of a Flexible set.

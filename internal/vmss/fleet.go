@@ -74,6 +74,7 @@ type Fleet struct {
 	mu      sync.Mutex
 	clients map[string]*clients // by subscription
 	usages  map[string]*usages  // by subscription and region
+	rivals  map[string]*rivals  // by the path of the list
 }
 
 // clients are the SDK's, for one subscription.
@@ -100,7 +101,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now), door: newDoor(o.Budgets, o.Now),
-		clients: map[string]*clients{}, usages: map[string]*usages{},
+		clients: map[string]*clients{}, usages: map[string]*usages{}, rivals: map[string]*rivals{},
 		cloud: cloud.Configuration{
 			// The authority is the credential's business; azcore wants the field to be there.
 			ActiveDirectoryAuthorityHost: cloud.AzurePublic.ActiveDirectoryAuthorityHost,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	armruntime "github.com/Azure/azure-sdk-for-go/sdk/azcore/arm/runtime"
@@ -25,7 +24,7 @@ const (
 // pagesAtMost bounds how many pages of a list are followed.
 const pagesAtMost = 50
 
-// Inspect reads what Read does and what a person wants to know besides. Every error is a *scale.FleetError.
+// Inspect reads what Read does, and what time it is there. Every error is a *scale.FleetError.
 func (f *Fleet) Inspect(ctx context.Context, scaleSet string) (scale.Inspection, error) {
 	t, err := f.target(opLook, scaleSet)
 	if err != nil {
@@ -52,104 +51,39 @@ func (f *Fleet) Inspect(ctx context.Context, scaleSet string) (scale.Inspection,
 		return in, &scale.FleetError{Op: opLook, Class: scale.ClassUnknown, Status: 200, Code: "IncompleteAnswer", Message: err.Error(), Err: err}
 	}
 	in.Facts.ReadAt = in.AskedAt
-	inspection(&in, &r.VirtualMachineScaleSet)
 	return in, nil
 }
 
-// inspection reads the rest of the model.
-func inspection(in *scale.Inspection, v *armcompute.VirtualMachineScaleSet) {
-	p := v.Properties
-	in.SinglePlacementGroup = on(p.SinglePlacementGroup)
-	in.ZoneBalance = on(p.ZoneBalance)
-	// Overprovisioning is on unless it is turned off, and is known to Uniform sets only (facts: VMSS 2.4).
-	in.Overprovision = in.Facts.Orchestration == scale.Uniform && (p.Overprovision == nil || *p.Overprovision)
-	if p.PlatformFaultDomainCount != nil {
-		in.FaultDomains = int(*p.PlatformFaultDomainCount)
+// modelOf reads the rest of the document: what may work against decisions.
+func modelOf(p *armcompute.VirtualMachineScaleSetProperties, spot, uniform bool) *scale.Model {
+	m := &scale.Model{
+		SinglePlacementGroup: on(p.SinglePlacementGroup), ZoneBalance: on(p.ZoneBalance),
+		// Overprovisioning is on unless it is turned off, and is known to Uniform sets only (facts: VMSS 2.4).
+		Overprovision: uniform && (p.Overprovision == nil || *p.Overprovision),
+		SpotRestore:   p.SpotRestorePolicy != nil && on(p.SpotRestorePolicy.Enabled),
+		Repairs:       p.AutomaticRepairsPolicy != nil && on(p.AutomaticRepairsPolicy.Enabled),
+		Priority:      string(armcompute.VirtualMachinePriorityTypesRegular),
 	}
-	in.SpotRestore = p.SpotRestorePolicy != nil && on(p.SpotRestorePolicy.Enabled)
-	in.Repairs = p.AutomaticRepairsPolicy != nil && on(p.AutomaticRepairsPolicy.Enabled)
-	in.Priority = string(armcompute.VirtualMachinePriorityTypesRegular)
-	if v.Name != nil {
-		in.VMPrefix = *v.Name + "_"
+	if p.PlatformFaultDomainCount != nil {
+		m.FaultDomains = int(*p.PlatformFaultDomainCount)
+	}
+	if r := p.ResiliencyPolicy; r != nil && r.AutomaticZoneRebalancingPolicy != nil {
+		m.ZoneRebalance = on(r.AutomaticZoneRebalancingPolicy.Enabled)
+	}
+	if spot {
+		m.EvictionPolicy = string(armcompute.VirtualMachineEvictionPolicyTypesDeallocate)
 	}
 	profile := p.VirtualMachineProfile
 	if profile == nil {
-		return
+		return m
 	}
 	if profile.Priority != nil {
-		in.Priority = string(*profile.Priority)
+		m.Priority = string(*profile.Priority)
 	}
-	if in.Facts.Spot {
-		in.EvictionPolicy = string(armcompute.VirtualMachineEvictionPolicyTypesDeallocate)
-		if profile.EvictionPolicy != nil {
-			in.EvictionPolicy = string(*profile.EvictionPolicy)
-		}
+	if spot && profile.EvictionPolicy != nil {
+		m.EvictionPolicy = string(*profile.EvictionPolicy)
 	}
-}
-
-// Strangers are the machines of a Flexible set that it did not make itself: attached by hand, of any size and priority,
-// which no shrink may count on (facts: VMSS 2.4). They are told by their names. Others have none.
-func (f *Fleet) Strangers(ctx context.Context, scaleSet string, in scale.Inspection) ([]string, error) {
-	if in.Facts.Orchestration != scale.Flexible || in.VMPrefix == "" {
-		return nil, nil
-	}
-	t, err := f.target(opLook, scaleSet)
-	if err != nil {
-		return nil, err
-	}
-	machines, fe := f.machinesOf(ctx, t, scaleSet, in.Facts)
-	if fe != nil {
-		return nil, fe
-	}
-	var strangers []string
-	for _, m := range machines {
-		if m.name != "" && !strings.HasPrefix(strings.ToLower(m.name), strings.ToLower(in.VMPrefix)) {
-			strangers = append(strangers, m.name)
-		}
-	}
-	slices.Sort(strangers)
-	return strangers, nil
-}
-
-// Autoscalers lists the Azure Autoscale settings of the scale set's subscription or, where those may not be listed, of
-// its resource group; whole says which.
-func (f *Fleet) Autoscalers(ctx context.Context, scaleSet string) (settings []scale.Autoscaler, whole bool, err error) {
-	t, err := f.target(opLook, scaleSet)
-	if err != nil {
-		return nil, false, err
-	}
-	const settingsPath = "/providers/Microsoft.Insights/autoscaleSettings"
-	settings, fe := f.autoscalers(ctx, t, "/subscriptions/"+url.PathEscape(t.subscription)+settingsPath)
-	if fe == nil {
-		return settings, true, nil
-	}
-	if fe.Status != http.StatusForbidden {
-		return nil, false, fe
-	}
-	settings, fe = f.autoscalers(ctx, t, "/subscriptions/"+url.PathEscape(t.subscription)+"/resourceGroups/"+url.PathEscape(t.group)+settingsPath)
-	if fe != nil {
-		return nil, false, fe
-	}
-	return settings, false, nil
-}
-
-func (f *Fleet) autoscalers(ctx context.Context, t target, path string) ([]scale.Autoscaler, *scale.FleetError) {
-	type setting struct {
-		ID         string `json:"id"`
-		Properties struct {
-			Enabled bool   `json:"enabled"`
-			Target  string `json:"targetResourceUri"`
-		} `json:"properties"`
-	}
-	found, fe := list[setting](ctx, f, t, path, autoscaleVersion)
-	if fe != nil {
-		return nil, fe
-	}
-	settings := make([]scale.Autoscaler, len(found))
-	for i, s := range found {
-		settings[i] = scale.Autoscaler{ID: s.ID, Enabled: s.Properties.Enabled, Target: strings.ToLower(strings.TrimRight(s.Properties.Target, "/"))}
-	}
-	return settings, nil
+	return m
 }
 
 // Permissions lists what the caller may do at the scale set.
@@ -162,7 +96,7 @@ func (f *Fleet) Permissions(ctx context.Context, scaleSet string) ([]scale.Permi
 		Actions    []string `json:"actions"`
 		NotActions []string `json:"notActions"`
 	}
-	found, fe := list[permission](ctx, f, t, strings.TrimRight(scaleSet, "/")+"/providers/Microsoft.Authorization/permissions", permissionsVersion)
+	found, fe := listed[permission](ctx, f, t, strings.TrimRight(scaleSet, "/")+"/providers/Microsoft.Authorization/permissions", permissionsVersion)
 	if fe != nil {
 		return nil, fe
 	}
@@ -181,14 +115,14 @@ func (f *Fleet) Usable(ctx context.Context, scaleSet, location string) error {
 		return err
 	}
 	path := "/subscriptions/" + url.PathEscape(t.subscription) + "/providers/Microsoft.Compute/locations/" + url.PathEscape(location) + "/usages"
-	if _, fe := list[struct{}](ctx, f, t, path, "2025-04-01"); fe != nil {
+	if _, fe := listed[struct{}](ctx, f, t, path, "2025-04-01"); fe != nil {
 		return fe
 	}
 	return nil
 }
 
-// list reads a whole list that no client here knows.
-func list[T any](ctx context.Context, f *Fleet, t target, path, version string) ([]T, *scale.FleetError) {
+// listed reads a whole list that no client here knows.
+func listed[T any](ctx context.Context, f *Fleet, t target, path, version string) ([]T, *scale.FleetError) {
 	pipeline, err := armruntime.NewPipeline("trimtab", "", f.cred, runtime.PipelineOptions{}, f.clientOptions())
 	if err != nil {
 		return nil, &scale.FleetError{Op: opLook, Class: scale.ClassInvalid, Code: "InvalidClient", Message: err.Error(), Err: err}

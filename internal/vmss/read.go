@@ -102,6 +102,7 @@ func factsOf(v *armcompute.VirtualMachineScaleSet) (scale.Facts, error) {
 		facts.Location = *v.Location
 	}
 	facts.PlatformMax, facts.PlatformMaxRule = platformMax(p)
+	facts.Model = modelOf(p, facts.Spot, facts.Orchestration == scale.Uniform)
 	return facts, nil
 }
 

@@ -26,10 +26,12 @@ func TestReadGivesTheFacts(t *testing.T) {
 		{"a flexible set with a mix", web, scale.Facts{
 			ReadAt: now, Capacity: 3, Mix: &scale.Mix{Base: 2, RegularPercent: 50}, ETag: `"1"`, ProvisioningState: "Succeeded",
 			Orchestration: scale.Flexible, Spot: true, Size: "Standard_D2s_v5", Location: "westeurope", PlatformMax: 1000, PlatformMaxRule: "scale_set",
+			Model: &scale.Model{Priority: "Spot", EvictionPolicy: "Delete"},
 		}},
 		{"a uniform set without one", jobs, scale.Facts{
 			ReadAt: now, Capacity: 4, ETag: `"1"`, ProvisioningState: "Succeeded", Orchestration: scale.Uniform,
 			Size: "Standard_E4s_v5", Location: "northeurope", PlatformMax: 1000, PlatformMaxRule: "scale_set",
+			Model: &scale.Model{Priority: "Regular", Overprovision: true},
 		}},
 	}
 	for _, c := range cases {

@@ -213,7 +213,7 @@ func TestDoctorFindsRivalsTrapsAndMissingRights(t *testing.T) {
 		checks map[string]doctor.Level
 	}{
 		{"one", map[string]doctor.Level{"mix_on_regular": doctor.Problem, "mix_in_one_group": doctor.Problem}},
-		{"two", map[string]doctor.Level{"mix_fault_domains": doctor.Problem, "spot_restore": doctor.Problem, "eviction_policy": doctor.Warning}},
+		{"two", map[string]doctor.Level{"mix_fault_domains": doctor.Problem, "spot_restore": doctor.Warning, "eviction_policy": doctor.Warning}},
 		{"three", map[string]doctor.Level{"orchestration": doctor.Problem, "mix": doctor.Problem, "overprovision": doctor.Warning}},
 		{"four", map[string]doctor.Level{"scale_set": doctor.Problem}},
 	} {

@@ -38,6 +38,7 @@ type rig struct {
 	engine *engine.Engine
 	fleet  *vmss.Fleet
 	starts int
+	log    *slog.Logger
 	// before, when set, sees each request before it is sent.
 	before func(*http.Request)
 }
@@ -88,7 +89,7 @@ func newRig(t *testing.T, pool scale.Pool, wanted int, cfg arm.Config) *rig {
 	t.Helper()
 	r := &rig{
 		t: t, now: time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), ledger: ledger.NewMemory(), pools: []scale.Pool{pool},
-		policy: &wish{instances: wanted},
+		policy: &wish{instances: wanted}, log: slog.New(slog.DiscardHandler),
 	}
 	emu, err := arm.Start(cfg, arm.Options{Now: r.clock})
 	if err != nil {
@@ -119,7 +120,7 @@ func (r *rig) restart() {
 	r.fleet = fleet
 	r.engine, err = engine.New(engine.Options{
 		Pools: r.pools, Policy: r.policy, Fleet: fleet, Ledger: r.ledger, Now: r.clock, Writer: "w" + strconv.Itoa(r.starts),
-		Log: slog.New(slog.DiscardHandler),
+		Log: r.log,
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -37,11 +37,13 @@ func TestEvictedMachinesComeBackUnderARestorePolicy(t *testing.T) {
 		{"deleted ones are made anew", arm.Delete, func(*arm.SetConfig) {}, nil, nil, 10 * time.Minute, 4, 4, 4, true},
 		{"and the count that an eviction lowered comes back with them", arm.Delete, func(s *arm.SetConfig) { s.Orchestration = arm.Uniform }, nil, &lower, 10 * time.Minute, 4, 4, 4, true},
 		{
-			"not while an Azure Autoscale setting targets the set", arm.Deallocate, func(*arm.SetConfig) {}, []arm.Knob{arm.Autoscale{Name: "rival", Target: web}},
+			"not while an Azure Autoscale setting targets the set", arm.Deallocate, func(*arm.SetConfig) {},
+			[]arm.Knob{arm.Autoscale{Name: "rival", Target: web}},
 			nil, 30 * time.Minute, 2, 4, 4, false,
 		},
 		{
-			"a setting that is off is none", arm.Deallocate, func(*arm.SetConfig) {}, []arm.Knob{arm.Autoscale{Name: "rival", Target: web, Disabled: true}},
+			"a setting that is off is none", arm.Deallocate, func(*arm.SetConfig) {},
+			[]arm.Knob{arm.Autoscale{Name: "rival", Target: web, Disabled: true}},
 			nil, 30 * time.Minute, 4, 4, 4, true,
 		},
 		{"not without room", arm.Deallocate, func(*arm.SetConfig) {}, []arm.Knob{arm.Scarce{Priority: arm.Spot}}, nil, 30 * time.Minute, 2, 4, 4, false},

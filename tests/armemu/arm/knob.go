@@ -35,6 +35,7 @@ var knobs = map[string]func(data []byte) (Knob, error){
 	"grants":    decodeKnob[Grants],
 	"autoscale": decodeKnob[Autoscale],
 	"rebalance": decodeKnob[Rebalance],
+	"remodel":   decodeKnob[Remodel],
 	"skew":      decodeKnob[Skew],
 	"restore":   decodeKnob[Restore],
 }

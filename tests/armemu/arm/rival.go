@@ -123,3 +123,43 @@ func (s Skew) turn(w *world) error {
 	w.skew = s.Seconds
 	return nil
 }
+
+// Remodel is what somebody else changes about a set's model: a nil field is left alone. The ETag moves, as with any write.
+type Remodel struct {
+	Set                  string `json:"set"`
+	SinglePlacementGroup *bool  `json:"single_placement_group"`
+	FaultDomains         *int   `json:"fault_domains"`
+	Overprovision        *bool  `json:"overprovision"`
+	ZoneBalance          *bool  `json:"zone_balance"`
+	Repairs              *bool  `json:"repairs"`
+	// SpotRestore is the time-out of spotRestorePolicy in ISO 8601; empty turns it off.
+	SpotRestore *string `json:"spot_restore"`
+}
+
+func (r Remodel) turn(w *world) error {
+	s, err := w.find(r.Set)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct{ into, from **bool }{
+		{&s.SinglePlacementGroup, &r.SinglePlacementGroup}, {&s.Overprovision, &r.Overprovision}, {&s.ZoneBalance, &r.ZoneBalance},
+	} {
+		if *f.from != nil {
+			*f.into = *f.from
+		}
+	}
+	if r.FaultDomains != nil {
+		s.FaultDomains = r.FaultDomains
+	}
+	if r.Repairs != nil {
+		s.Repairs = *r.Repairs
+	}
+	if r.SpotRestore != nil {
+		s.restores, s.evicted = nil, nil
+		if *r.SpotRestore != "" {
+			s.restores = &restorePolicy{Enabled: true, Timeout: *r.SpotRestore}
+		}
+	}
+	s.generation++
+	return nil
+}

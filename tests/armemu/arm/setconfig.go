@@ -37,6 +37,8 @@ type SetConfig struct {
 	SpotRestore string `json:"spot_restore"`
 	// AutoZoneBalance moves machines between zones by itself (facts: VMSS 2.4).
 	AutoZoneBalance bool `json:"auto_zone_balance"`
+	// Repairs turns automatic instance repairs on; the model says so, and nothing comes of it.
+	Repairs bool `json:"repairs"`
 	// ScaleIn is the rule by which machines go: Default, NewestVM or OldestVM.
 	ScaleIn string `json:"scale_in"`
 	// BootSeconds replaces the platform's for this set.

@@ -36,6 +36,8 @@ type setProperties struct {
 	SpotRestore          any        `json:"spotRestorePolicy,omitempty"`
 	ScaleIn              any        `json:"scaleInPolicy,omitempty"`
 	SKUProfile           any        `json:"skuProfile,omitempty"`
+	Repairs              any        `json:"automaticRepairsPolicy,omitempty"`
+	Resiliency           any        `json:"resiliencyPolicy,omitempty"`
 }
 
 type profileDoc struct {
@@ -67,6 +69,12 @@ func (s *set) doc(capacity int) setDoc {
 	if s.restores != nil {
 		// Under properties, where the SDK has it, and not where the page's sample nests it (facts: VMSS 2.2).
 		p.SpotRestore = s.restores
+	}
+	if s.Repairs {
+		p.Repairs = map[string]any{"enabled": true, "gracePeriod": "PT10M", "repairAction": "Replace"}
+	}
+	if s.AutoZoneBalance {
+		p.Resiliency = map[string]any{"automaticZoneRebalancingPolicy": map[string]any{"enabled": true}}
 	}
 	if s.Size == mixSize {
 		d.SKU.Tier = ""
