@@ -67,6 +67,10 @@ func TestWhatIsRecordedCanBeSentToAnotherHub(t *testing.T) {
 	byPlace := func(all []record.Event) map[string]record.Event {
 		m := map[string]record.Event{}
 		for _, e := range all {
+			// The client library names each message that has no name.
+			if delete(e.System, "message-id"); len(e.System) == 0 {
+				e.System = nil
+			}
 			place := e.Partition + "/" + string(rune('0'+e.Sequence))
 			e.Hub, e.Offset, e.EnqueuedAt = "", "", time.Time{}
 			m[place] = e

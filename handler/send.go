@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +42,10 @@ func sendCommand(h *hall) *cobra.Command {
 ` + setHubName + ` name: the settings by which the Functions host reads it. Each file is one event; with --lines each line is.
 A body that the handler would not understand is refused before anything is sent, with the reason that decode gives.
 
-With --recorded the files are recordings, as record writes them: bodies, properties and partition keys are sent as they
-were, and nothing is refused. Instants within bodies stay as they are.`,
+With --recorded the files are recordings, as record writes them: bodies, partition keys and all properties that a sender may
+set are sent as they were, in the order of each partition, and nothing is refused; an event without a message ID is given
+one. Instants within bodies stay as they are.
+With --pace a recording is read into memory first, because its partitions are to be sent side by side.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				args = []string{"-"}
@@ -57,7 +62,7 @@ were, and nothing is refused. Instants within bodies stay as they are.`,
 	return cmd
 }
 
-func (s *sending) run(ctx context.Context, h *hall, stdin io.Reader, files []string) error {
+func (s *sending) run(ctx context.Context, h *hall, stdin io.Reader, files []string) (err error) {
 	switch {
 	case s.rate < 0 || s.pace < 0 || (s.rate > 0 && s.pace > 0):
 		return errors.New("--rate and --pace are above 0, and only one of them is given")
@@ -71,6 +76,11 @@ func (s *sending) run(ctx context.Context, h *hall, stdin io.Reader, files []str
 		var closeAll func()
 		next, closeAll = s.recordings(files, stdin)
 		defer closeAll()
+		if s.pace > 0 {
+			if next, err = arrived(next); err != nil {
+				return err
+			}
+		}
 	} else {
 		bodies, err := s.bodies(files, stdin)
 		if err != nil {
@@ -164,10 +174,38 @@ func (s *sending) recordings(files []string, stdin io.Reader) (next func() (hub.
 	return next, closeAll
 }
 
+// arrived reads all there is and gives it in the order of arrival: a recording holds one partition's events after
+// another's, and events of the same instant are due together whatever their partitions.
+func arrived(next func() (hub.Outgoing, time.Time, error)) (func() (hub.Outgoing, time.Time, error), error) {
+	type event struct {
+		o  hub.Outgoing
+		at time.Time
+	}
+	var all []event
+	for {
+		o, at, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, event{o, at})
+	}
+	slices.SortStableFunc(all, func(a, b event) int { return a.at.Compare(b.at) })
+	return func() (hub.Outgoing, time.Time, error) {
+		if len(all) == 0 {
+			return hub.Outgoing{}, time.Time{}, io.EOF
+		}
+		e := all[0]
+		all = all[1:]
+		return e.o, e.at, nil
+	}, nil
+}
+
 // outgoing makes an event of a recorded one.
 func (s *sending) outgoing(e *record.Event) hub.Outgoing {
-	o := hub.Outgoing{Body: e.Body, Key: e.Key, Properties: e.Properties}
-	o.ContentType, _ = e.System["content-type"].(string)
+	o := hub.Outgoing{Body: e.Body, Key: e.Key, Properties: e.Properties, System: e.System}
 	if s.keep {
 		o.Key, o.Partition = "", e.Partition
 	}
@@ -183,6 +221,10 @@ func (s *sending) paced(ctx context.Context, next func() (hub.Outgoing, time.Tim
 	var first time.Time
 	var gathered []hub.Outgoing
 	flush := func() error {
+		// Order holds within a partition and a key only: those of one go together, or each would be a batch of its own.
+		slices.SortStableFunc(gathered, func(a, b hub.Outgoing) int {
+			return cmp.Or(strings.Compare(a.Partition, b.Partition), strings.Compare(a.Key, b.Key))
+		})
 		n, err := send(ctx, gathered)
 		sent += n
 		gathered = gathered[:0]

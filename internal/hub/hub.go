@@ -38,7 +38,8 @@ type Event struct {
 	EnqueuedAt time.Time
 	// Key is the partition key, empty for none.
 	Key string
-	// Properties are the application's, System the message's own that say something of its content. Both may be nil.
+	// Properties are the application's, System the message's own that its sender may set, by their names in AMQP. Both may
+	// be nil.
 	Properties, System map[string]any
 	Body               []byte
 }
@@ -130,14 +131,8 @@ func eventOf(partition string, r *azeventhubs.ReceivedEventData) Event {
 	if r.PartitionKey != nil {
 		e.Key = *r.PartitionKey
 	}
-	system := map[string]any{}
-	if r.ContentType != nil && *r.ContentType != "" {
-		system["content-type"] = *r.ContentType
-	}
 	if raw := r.RawAMQPMessage; raw != nil {
-		if raw.Properties != nil && raw.Properties.ContentEncoding != nil && *raw.Properties.ContentEncoding != "" {
-			system["content-encoding"] = *raw.Properties.ContentEncoding
-		}
+		e.System = systemOf(raw.Properties)
 		if e.Body == nil {
 			for _, part := range raw.Body.Data {
 				e.Body = append(e.Body, part...)
@@ -149,9 +144,6 @@ func eventOf(partition string, r *azeventhubs.ReceivedEventData) Event {
 				e.Body = value
 			}
 		}
-	}
-	if len(system) > 0 {
-		e.System = system
 	}
 	return e
 }

@@ -15,6 +15,8 @@ type Outgoing struct {
 	Key         string
 	Partition   string
 	Properties  map[string]any
+	// System are the message's own properties, by the names and with the types that [Event.System] has.
+	System map[string]any
 }
 
 // Sender sends to one hub over one connection. It is made for one goroutine.
@@ -64,7 +66,7 @@ func (s *Sender) Send(ctx context.Context, events []Outgoing) (sent int, err err
 		}
 		n := 0
 		for i := sent; i < len(events) && events[i].Key == first.Key && events[i].Partition == first.Partition; i++ {
-			if err = batch.AddEventData(data(&events[i]), nil); err != nil {
+			if err = batch.AddAMQPAnnotatedMessage(message(&events[i]), nil); err != nil {
 				break
 			}
 			n++
@@ -81,12 +83,4 @@ func (s *Sender) Send(ctx context.Context, events []Outgoing) (sent int, err err
 		sent += n
 	}
 	return sent, nil
-}
-
-func data(o *Outgoing) *azeventhubs.EventData {
-	e := &azeventhubs.EventData{Body: o.Body, Properties: o.Properties}
-	if o.ContentType != "" {
-		e.ContentType = &o.ContentType
-	}
-	return e
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -25,9 +26,9 @@ type Event struct {
 	// Key is the partition key, empty for none.
 	Key string
 	// Properties are the application's properties. In a file, bytes count as text and times are RFC 3339, so after
-	// reading they hold strings, booleans, int64, float64 and nil.
+	// reading they hold strings, booleans, int64, uint64 where that is too small, float64 and nil.
 	Properties map[string]any
-	// System are the properties of the message that say something of its content, such as content_type.
+	// System are the properties of the message that its sender may set, such as content-type and message-id.
 	System map[string]any
 	Body   []byte
 }
@@ -141,6 +142,8 @@ func numbers(values map[string]any) map[string]any {
 		}
 		if i, err := n.Int64(); err == nil {
 			values[name] = i
+		} else if u, err := strconv.ParseUint(n.String(), 10, 64); err == nil {
+			values[name] = u
 		} else if f, err := n.Float64(); err == nil {
 			values[name] = f
 		} else {
