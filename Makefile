@@ -84,7 +84,7 @@ fuzz: ## fuzz each target for FUZZ inputs
 	done
 
 .PHONY: mutants
-mutants: ## break the product in many places and expect the simulation to find each: the table, then killed and survived
+mutants: ## break the product in many places and expect the simulation, or the test of the trap, to find each: the tables, then killed and survived
 	go run ./tests/mutants $(ARGS)
 
 .PHONY: bench

@@ -9,6 +9,7 @@ const (
 	follow = "internal/engine/follow.go"
 	facts  = "internal/engine/facts.go"
 	corr   = "internal/engine/engine.go"
+	deal   = "internal/engine/deal.go"
 	decide = "internal/guard/guard.go"
 	rails  = "internal/guard/rails.go"
 	window = "internal/metric/window.go"
@@ -70,7 +71,7 @@ var mutants = []mutant{
 	},
 	{"dead_letters_dropped", corr, `if len(letters) > 0 {`, `if false {`},
 	{
-		"batch_ends_at_a_malformed_event", corr, "\t\treport.Samples += len(samples)\n",
+		"batch_ends_at_a_malformed_event", deal, "\t\treport.Samples += len(samples)\n",
 		"\t\tif len(rejected) > 0 {\n\t\t\tbreak\n\t\t}\n\t\treport.Samples += len(samples)\n",
 	},
 	{"answered_well_although_not_stored", corr, `return report, errors.Join(errs...)`, `return report, nil`},

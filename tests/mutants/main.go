@@ -1,5 +1,6 @@
-// Command mutants proves that the simulation looks: it breaks the product in one place after another, in a copy that
-// only the compiler sees, and expects each break to be found. A mutant that survives is a check that is missing.
+// Command mutants proves that the simulation and the tests of the traps look: it breaks the product in one place after
+// another, in a copy that only the compiler sees, and expects each break to be found. A mutant that survives is a check
+// that is missing.
 package main
 
 import (
@@ -46,10 +47,26 @@ func main() {
 		}
 		return
 	}
-	if err := run(context.Background(), *only, *first, *n, *workers); err != nil {
+	if err := all(context.Background(), *only, *first, *n, *workers); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
+}
+
+// all hunts the mutants of the simulation and those of the traps.
+func all(ctx context.Context, only string, first uint64, n, workers int) error {
+	tr, err := chooseTraps(only)
+	if err != nil {
+		return err
+	}
+	var failed error
+	if only == "" || !onlyTraps(only) {
+		failed = run(ctx, only, first, n, workers)
+	}
+	if len(tr) == 0 {
+		return failed
+	}
+	return errors.Join(failed, runTraps(ctx, tr, workers))
 }
 
 // search runs histories until one is broken.
@@ -137,29 +154,50 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(strings.TrimSpace(string(out))), nil
 }
 
+// edit is one change to a file: old must stand in it exactly once.
+type edit struct{ file, old, new string }
+
+// overlay writes changed copies of files, and the plan by which the compiler takes them in the place of the originals.
+func overlay(root, work string, edits []edit) (plan string, err error) {
+	texts := map[string]string{}
+	for _, e := range edits {
+		file := filepath.Join(root, filepath.FromSlash(e.file))
+		text, seen := texts[file]
+		if !seen {
+			whole, err := os.ReadFile(file)
+			if err != nil {
+				return "", err
+			}
+			text = string(whole)
+		}
+		if n := strings.Count(text, e.old); n != 1 {
+			return "", fmt.Errorf("%s holds %q %d times, not once: bring the mutant up to date", e.file, e.old, n)
+		}
+		texts[file] = strings.Replace(text, e.old, e.new, 1)
+	}
+	replace := map[string]string{}
+	for file, text := range texts {
+		changed := filepath.Join(work, fmt.Sprintf("mutant%d.go", len(replace)))
+		if err := os.WriteFile(changed, []byte(text), 0o644); err != nil {
+			return "", err
+		}
+		replace[file] = changed
+	}
+	doc, err := json.Marshal(map[string]map[string]string{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	plan = filepath.Join(work, "overlay.json")
+	return plan, os.WriteFile(plan, doc, 0o644)
+}
+
 // hunt builds this program with the mutant in the place of its file, and lets it search.
 func (m *mutant) hunt(ctx context.Context, root, work string, first uint64, n int) (verdict, error) {
 	if err := os.MkdirAll(work, 0o755); err != nil {
 		return verdict{}, err
 	}
-	file := filepath.Join(root, filepath.FromSlash(m.file))
-	text, err := os.ReadFile(file)
+	plan, err := overlay(root, work, []edit{{m.file, m.old, m.new}})
 	if err != nil {
-		return verdict{}, err
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		return verdict{}, fmt.Errorf("%s holds %q %d times, not once: bring the mutant up to date", m.file, m.old, n)
-	}
-	changed := filepath.Join(work, "mutant.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o644); err != nil {
-		return verdict{}, err
-	}
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: changed}})
-	if err != nil {
-		return verdict{}, err
-	}
-	plan := filepath.Join(work, "overlay.json")
-	if err := os.WriteFile(plan, overlay, 0o644); err != nil {
 		return verdict{}, err
 	}
 	program := filepath.Join(work, "hunt")

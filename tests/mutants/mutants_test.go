@@ -44,3 +44,50 @@ func TestTheSoundProductSurvives(t *testing.T) {
 		t.Errorf("without a mutant: %+v", v)
 	}
 }
+
+// TestEveryTrapHasAMutantThatFitsAndATest holds the list of the traps' mutants to the code and to the tests of the traps.
+func TestEveryTrapHasAMutantThatFitsAndATest(t *testing.T) {
+	root := filepath.Join("..", "..")
+	text, err := os.ReadFile(filepath.Join(root, "tests", "traps", "traps_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, of := map[string]bool{}, map[int]int{}
+	for _, m := range trapMutants {
+		if names[m.name] || slices.ContainsFunc(mutants, func(o mutant) bool { return o.name == m.name }) {
+			t.Errorf("two mutants are named %s", m.name)
+		}
+		names[m.name] = true
+		of[m.trap]++
+		if !strings.Contains(string(text), "func "+m.test()) {
+			t.Errorf("%s: there is no test %s…", m.name, m.test())
+		}
+		if _, err := overlay(root, t.TempDir(), m.edits); err != nil {
+			t.Errorf("%s: %v", m.name, err)
+		}
+	}
+	for trap := 1; trap <= traps; trap++ {
+		if of[trap] == 0 {
+			t.Errorf("trap %d has no mutant", trap)
+		}
+	}
+}
+
+// TestATrapCatchesItsMutant runs one of them, and none: tests that failed on the sound product would prove nothing.
+func TestATrapCatchesItsMutant(t *testing.T) {
+	chosen, err := chooseTraps("write_without_a_condition")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runTraps(t.Context(), chosen, 1); err != nil {
+		t.Error(err)
+	}
+	sound := trapMutant{trap: 8, name: "none"}
+	root, err := moduleRoot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if failed, err := sound.try(t.Context(), root, filepath.Join(t.TempDir(), "none")); err != nil || len(failed) > 0 {
+		t.Errorf("without a mutant: %v, %v", failed, err)
+	}
+}

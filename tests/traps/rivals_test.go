@@ -31,7 +31,8 @@ func (r *rig) decision() scale.Decision {
 	return entries[0].Decision
 }
 
-func TestAnEnforcingPoolHoldsBesideAzureAutoscale(t *testing.T) {
+// Trap 8 again, where the other writer is a setting that can be seen before it writes.
+func TestTrap08AnEnforcingPoolHoldsBesideAzureAutoscale(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(*scale.Pool)

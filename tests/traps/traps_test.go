@@ -28,32 +28,64 @@ func TestTrap01AThrottledReadWritesNothing(t *testing.T) {
 
 // Trap 2: the service says in passing that capacity is 0, and 90 nodes become 1.
 func TestTrap02AZeroInPassingIsNotBelieved(t *testing.T) {
-	pool := webPool(scale.Flexible)
-	pool.Rails.GrowStep = scale.Step{Instances: 1, WindowSeconds: 60}
-	r := newRig(t, pool, 90, arm.Config{Sets: []arm.SetConfig{flexible(90)}})
-	r.minutes(2)
-	r.turn(arm.ClaimCapacity{Set: web, Capacity: 0, Times: 4})
-	for range 12 {
-		r.minutes(1)
-		if got := len(r.patches()); got != 0 {
-			t.Fatalf("a zero in passing was acted on: %+v", r.patches())
-		}
+	for _, c := range []struct {
+		name  string
+		knobs []arm.Knob
+	}{
+		{"the machines are listed", nil},
+		{"the machines cannot be listed either", []arm.Knob{arm.Grants{Grants: []arm.Grant{
+			{Scope: "/subscriptions", Actions: []string{"*"}, NotActions: []string{"Microsoft.Compute/virtualMachines/read"}},
+		}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pool := webPool(scale.Flexible)
+			pool.Rails.GrowStep = scale.Step{Instances: 1, WindowSeconds: 60}
+			r := newRig(t, pool, 90, arm.Config{Sets: []arm.SetConfig{flexible(90)}})
+			r.minutes(2)
+			r.turn(arm.ClaimCapacity{Set: web, Capacity: 0, Times: 4})
+			r.turn(c.knobs...)
+			for range 12 {
+				r.minutes(1)
+				if got := len(r.patches()); got != 0 {
+					t.Fatalf("a zero in passing was acted on: %+v", r.patches())
+				}
+			}
+			r.settled(90)
+		})
 	}
-	r.settled(90)
 }
 
 // Trap 3: a delete that fails or times out corrupts the books: 86 nodes are resized to 53.
 func TestTrap03AfterAFailedShrinkAzureIsCountedAnew(t *testing.T) {
-	r := newRig(t, webPool(scale.Flexible), 12, arm.Config{Sets: []arm.SetConfig{flexible(12)}})
-	r.minutes(1)
-	r.policy.instances = 10
-	r.turn(arm.Fault{Method: "PATCH", Status: 500, Times: 1, Body: []byte(`{"error":{"code":"InternalServerError","message":"late"}}`)})
-	r.minutes(20)
-	r.settled(10)
-	for _, p := range r.patches() {
-		if p.Capacity == nil || *p.Capacity != 10 {
-			t.Errorf("asked for %+v, want 10 and nothing else", p)
-		}
+	late := []byte(`{"error":{"code":"InternalServerError","message":"late"}}`)
+	for _, c := range []struct {
+		name  string
+		order []scale.Preference
+		knob  arm.Knob
+	}{
+		{"the change is refused by a server in trouble", nil, arm.Fault{Method: "PATCH", Status: 500, Times: 3, Body: late}},
+		{"the change is made and its answer lost", nil, arm.Fault{Method: "PATCH", Status: 500, Times: 1, After: true, Body: late}},
+		{"a deletion by name is refused by a server in trouble", []scale.Preference{scale.PreferNewest}, arm.Fault{Method: "POST", Path: "/delete", Status: 500, Times: 3, Body: late}},
+		{"a deletion by name is made and its answer lost", []scale.Preference{scale.PreferNewest}, arm.Fault{Method: "POST", Path: "/delete", Status: 500, Times: 1, After: true, Body: late}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pool := webPool(scale.Flexible)
+			pool.Rails.Shrink.Order = c.order
+			r := newRig(t, pool, 12, arm.Config{Sets: []arm.SetConfig{flexible(12)}})
+			r.minutes(1)
+			r.policy.instances = 10
+			r.turn(c.knob)
+			r.minutes(30)
+			r.settled(10)
+			if n := r.set(web).Capacity; n != 10 {
+				t.Errorf("the nominal count is %d, want 10", n)
+			}
+			for _, p := range r.patches() {
+				if p.Capacity == nil || *p.Capacity != 10 {
+					t.Errorf("asked for %+v, want 10 and nothing else", p)
+				}
+			}
+		})
 	}
 }
 
@@ -232,14 +264,24 @@ func TestTrap10PhantomCapacityIsCompensated(t *testing.T) {
 
 // Trap 11: new capacity is not visible right after the write, and is asked for again and again.
 func TestTrap11MachinesThatComeUpAreNotAskedForTwice(t *testing.T) {
-	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}, BootSeconds: 420})
-	r.minutes(1)
-	r.policy.instances = 16
-	r.minutes(15)
-	if got := len(r.patches()); got != 1 {
-		t.Errorf("%d changes for one growth: %+v", got, r.patches())
+	for _, c := range []struct {
+		name string
+		plan arm.Plan
+	}{
+		{"the operation lasts as long as they come up", arm.Plan{}}, {"the operation is over at once", arm.Plan{Immediate: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}, BootSeconds: 420})
+			r.minutes(1)
+			r.policy.instances = 16
+			r.turn(arm.PlanNext{Set: web, Plan: c.plan})
+			r.minutes(15)
+			if got := len(r.patches()); got != 1 {
+				t.Errorf("%d changes for one growth: %+v", got, r.patches())
+			}
+			r.settled(16)
+		})
 	}
-	r.settled(16)
 }
 
 // Trap 12: evicted machines linger deallocated and are counted, and a deadline ends the wait while Azure still works.
@@ -260,5 +302,8 @@ func TestTrap12DeallocatedMachinesAreAbsentAndAWaitOutlivesTheProcess(t *testing
 	r.settled(10)
 	if got := len(r.patches()); got != 1 {
 		t.Errorf("%d changes, want one that was followed to its end by five processes", got)
+	}
+	if o := r.outcome(); o == nil || o.Result != scale.Applied {
+		t.Errorf("the outcome is %+v, want applied, as the operation that outlived four processes says", o)
 	}
 }
