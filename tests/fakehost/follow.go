@@ -3,6 +3,7 @@ package fakehost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,8 @@ func (h *Host) Follow(ctx context.Context, function string, client *azeventhubs.
 	case "fromenqueuedtime":
 		start = azeventhubs.StartPosition{EnqueuedTime: &h.app.InitialAt, Inclusive: true}
 	}
-	processor, err := azeventhubs.NewProcessor(client, store, &azeventhubs.ProcessorOptions{
+	shared := &registry{CheckpointStore: store}
+	processor, err := azeventhubs.NewProcessor(client, shared, &azeventhubs.ProcessorOptions{
 		LoadBalancingStrategy: azeventhubs.ProcessorStrategyGreedy, UpdateInterval: sharing,
 		PartitionExpirationDuration: 10 * sharing, StartPositions: azeventhubs.StartPositions{Default: start},
 	})
@@ -48,7 +50,7 @@ func (h *Host) Follow(ctx context.Context, function string, client *azeventhubs.
 			if p == nil {
 				return
 			}
-			partitions.Go(func() { h.own(ctx, function, p) })
+			partitions.Go(func() { h.own(ctx, function, p, owned{shared, client.InstanceID(), p.PartitionID()}) })
 		}
 	})
 	err = processor.Run(ctx)
@@ -56,8 +58,69 @@ func (h *Host) Follow(ctx context.Context, function string, client *azeventhubs.
 	return err
 }
 
-// own delivers one partition until it is lost, the host is gone or ctx ends.
-func (h *Host) own(ctx context.Context, function string, p *azeventhubs.ProcessorPartitionClient) {
+// registry is a store that knows what it was last asked for, and so can ask whose a partition is.
+type registry struct {
+	azeventhubs.CheckpointStore
+	mu                    sync.Mutex
+	namespace, hub, group string
+}
+
+// ListOwnership is the store's.
+func (r *registry) ListOwnership(ctx context.Context, namespace, hub, group string, o *azeventhubs.ListOwnershipOptions) ([]azeventhubs.Ownership, error) {
+	r.mu.Lock()
+	r.namespace, r.hub, r.group = namespace, hub, group
+	r.mu.Unlock()
+	return r.CheckpointStore.ListOwnership(ctx, namespace, hub, group, o)
+}
+
+// owned is a partition that a host was given.
+type owned struct {
+	*registry
+	self, id string
+}
+
+// lost reports whether another host has taken the partition. Where the store does not answer, nobody is known to have.
+func (o owned) lost(ctx context.Context) bool {
+	o.mu.Lock()
+	namespace, hub, group := o.namespace, o.hub, o.group
+	o.mu.Unlock()
+	all, err := o.CheckpointStore.ListOwnership(ctx, namespace, hub, group, nil)
+	if err != nil {
+		return false
+	}
+	for _, one := range all {
+		if one.PartitionID == o.id {
+			return one.OwnerID != o.self
+		}
+	}
+	return false
+}
+
+// watch ends with the partition, or with ctx.
+func (o owned) watch(ctx context.Context, lose func()) {
+	tick := time.NewTicker(sharing)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if o.lost(ctx) {
+				lose()
+				return
+			}
+		}
+	}
+}
+
+// own delivers one partition until it is lost, the host is gone or ctx ends. What is under way when the partition is lost is
+// not checkpointed, and its retries end.
+func (h *Host) own(ctx context.Context, function string, p *azeventhubs.ProcessorPartitionClient, o owned) {
+	ctx, lose := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { o.watch(ctx, lose) })
+	defer watching.Wait()
+	defer lose()
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -77,6 +140,9 @@ func (h *Host) own(ctx context.Context, function string, p *azeventhubs.Processo
 			if r.PartitionKey != nil {
 				events[i].Key = *r.PartitionKey
 			}
+			if r.RawAMQPMessage != nil {
+				events[i].System = systemProperties(r.RawAMQPMessage.Properties)
+			}
 		}
 		result, err := h.Deliver(ctx, function, p.PartitionID(), events)
 		if err != nil || ctx.Err() != nil {
@@ -84,6 +150,9 @@ func (h *Host) own(ctx context.Context, function string, p *azeventhubs.Processo
 		}
 		if !result.Checkpointed {
 			continue
+		}
+		if o.lost(ctx) {
+			return
 		}
 		if err := p.UpdateCheckpoint(ctx, received[len(received)-1], nil); err != nil && ctx.Err() == nil {
 			h.fault("checkpoint of partition %s: %v", p.PartitionID(), err)
@@ -104,4 +173,26 @@ func (h *Host) receive(ctx context.Context, p *azeventhubs.ProcessorPartitionCli
 		return events, ctx.Err()
 	}
 	return append(events, more...), nil
+}
+
+// systemProperties are those of a message that its sender may set, as the extension names them (facts: functions-host 2.4).
+func systemProperties(m *azeventhubs.AMQPAnnotatedMessageProperties) map[string]any {
+	system := map[string]any{}
+	if m == nil {
+		return system
+	}
+	for name, value := range map[string]*string{
+		"content-type": m.ContentType, "content-encoding": m.ContentEncoding, "to": m.To, "subject": m.Subject,
+		"reply-to": m.ReplyTo, "group-id": m.GroupID, "reply-to-group-id": m.ReplyToGroupID,
+	} {
+		if value != nil {
+			system[name] = *value
+		}
+	}
+	for name, value := range map[string]any{"message-id": m.MessageID, "correlation-id": m.CorrelationID} {
+		if value != nil {
+			system[name] = fmt.Sprint(value)
+		}
+	}
+	return system
 }

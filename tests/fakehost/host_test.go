@@ -1,6 +1,7 @@
 package fakehost_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -76,6 +77,12 @@ func handle(behave string) {
 			fmt.Fprint(w, "{")
 		case "hang":
 			select {}
+		case "refuse":
+			// What the batch says decides, so that partitions can be told apart.
+			if bytes.Contains(body, []byte("refused")) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+			fmt.Fprint(w, "{}")
 		default:
 			n, _ := strconv.Atoi(strings.TrimPrefix(step, "exit"))
 			if strings.HasPrefix(step, "exit") {

@@ -19,6 +19,8 @@ type Event struct {
 	// Key is the partition key, empty for none.
 	Key        string
 	Properties map[string]any
+	// System are further properties of the message, by their names in AMQP.
+	System map[string]any
 }
 
 // Encoding names how a trigger's cardinality and dataType make the host write events (facts: functions-host 2.3).
@@ -201,6 +203,9 @@ func systemOf(e Event) map[string]any {
 		"SequenceNumber": e.Sequence, "Offset": -1, "OffsetString": offset, "PartitionKey": nil,
 		// Without a zone: UTC by contract only.
 		"EnqueuedTimeUtc": e.EnqueuedAt.UTC().Format("2006-01-02T15:04:05.9999999"),
+	}
+	for name, value := range e.System {
+		system[name] = value
 	}
 	if json.Valid([]byte(offset)) {
 		system["Offset"] = json.Number(offset)
