@@ -43,6 +43,8 @@ func poolLine(p engine.PoolReport) string {
 		b.WriteString("not evaluated")
 	case p.Action == scale.Scale && p.Direction == scale.Remix:
 		fmt.Fprintf(&b, "mix changes at %d (%s)", p.To, p.Reason)
+	case p.Action == scale.Scale && p.Direction == scale.Clean:
+		fmt.Fprintf(&b, "machines that serve nobody are deleted beside %d (%s)", p.To, p.Reason)
 	case p.Action == scale.Scale:
 		fmt.Fprintf(&b, "scale %d -> %d (%s)", p.From, p.To, p.Reason)
 	default:

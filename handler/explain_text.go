@@ -88,9 +88,16 @@ func headline(e *scale.Entry) string {
 		return fmt.Sprintf("Hold at %d, %s.", d.From.Instances, because)
 	}
 	var b strings.Builder
-	if d.Direction == scale.Remix {
+	switch {
+	case d.Direction == scale.Remix:
 		fmt.Fprintf(&b, "Change the mix of %d instances, %s", d.To.Instances, because)
-	} else {
+	case d.Direction == scale.Clean:
+		fmt.Fprintf(&b, "Delete %d machines that serve nobody beside %d instances, %s", len(d.Victims), d.To.Instances, because)
+	case d.Verb == scale.Start:
+		fmt.Fprintf(&b, "Grow from %d to %d instances by starting parked machines, %s", d.From.Instances, d.To.Instances, because)
+	case d.Verb == scale.Deallocate:
+		fmt.Fprintf(&b, "Shrink from %d to %d instances by deallocating machines, %s", d.From.Instances, d.To.Instances, because)
+	default:
 		fmt.Fprintf(&b, "%s from %d to %d instances, %s", title(string(d.Direction)), d.From.Instances, d.To.Instances, because)
 	}
 	if d.To.Mix != nil && (d.From.Mix == nil || *d.From.Mix != *d.To.Mix) {

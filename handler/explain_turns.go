@@ -51,6 +51,8 @@ func outcomeOfTurn(t whatif.Turn) string {
 		return fmt.Sprintf("hold at %d, because of %s", t.Instances, t.Reason)
 	case t.Direction == scale.Remix:
 		return fmt.Sprintf("another mix of %d, because of %s", t.Instances, t.Reason)
+	case t.Direction == scale.Clean:
+		return fmt.Sprintf("hold at %d and delete machines that serve nobody, because of %s", t.Instances, t.Reason)
 	}
 	return fmt.Sprintf("%s to %d, because of %s", t.Direction, t.Instances, t.Reason)
 }

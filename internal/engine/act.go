@@ -139,8 +139,7 @@ func (a *answer) apply(c *scale.Control, now time.Time) *scale.Outcome {
 	case a.failure == nil:
 		in.Stage, in.Token, in.AcceptedAt = scale.StageAccepted, a.accepted.Token, now
 		in.PollAt = now.Add(max(pollAtLeast, a.accepted.PollAfter))
-		to := in.To
-		c.Memory.Intended = &to
+		intend(c, &in)
 		c.FactsOutdated = true
 		if a.accepted.Done {
 			return conclude(c, &in, now, scale.Applied, nil)

@@ -141,8 +141,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		// Applied, and still under way: look again later.
 		if in.Stage == scale.StagePrepared {
 			in.Stage, in.AcceptedAt = scale.StageAccepted, v.now
-			to := in.To
-			v.control.Memory.Intended = &to
+			intend(&v.control, &in)
 		}
 		wait()
 	}
@@ -187,8 +186,7 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 	case in.Stage == scale.StagePrepared && result == scale.Superseded:
 		// The answer was lost and the set has moved on since: it may have been written, so the cooldown stands.
 	default:
-		to := in.To
-		c.Memory.Intended = &to
+		intend(c, in)
 	}
 	c.Intent, c.FactsOutdated = nil, true
 	return out

@@ -37,6 +37,8 @@ func (v *visit) remember(m *scale.Memory, d *scale.Decision) {
 		})
 	case d.Direction == scale.Grow && d.Aim > 0:
 		m.Growing = &scale.Recommendation{At: v.now, Instances: d.Aim}
+	case d.Direction == scale.Clean:
+		m.CleanedAt = v.now
 	case d.Direction != scale.Remix:
 		m.Growing = nil
 	}
@@ -81,11 +83,21 @@ func aboutMachines(in *scale.Intent, b scale.BackOff) scale.Direction {
 		return b.Direction
 	}
 	switch b.Class {
-	case scale.ClassThrottled, scale.ClassConflict, scale.ClassQuota, scale.ClassQuotaRegion, scale.ClassQuotaSpot:
+	case scale.ClassThrottled, scale.ClassConflict, scale.ClassQuota, scale.ClassQuotaRegion, scale.ClassQuotaSpot,
+		scale.ClassNoCapacity, scale.ClassNoSpot, scale.ClassSpotPrice:
 		return b.Direction
 	}
 	if in.Verb == scale.Start {
 		return scale.Starting
 	}
 	return in.Direction
+}
+
+// intend remembers what an accepted change means the set to have. To delete what serves nobody means no other number.
+func intend(c *scale.Control, in *scale.Intent) {
+	if in.Direction == scale.Clean {
+		return
+	}
+	to := in.To
+	c.Memory.Intended = &to
 }

@@ -35,8 +35,9 @@ import (
 //  16. quota: of a growth, the part that fits.
 //  17. start: a growth begins with the machines that are parked.
 //  18. victims: a shrink by chosen machines takes no more than were chosen.
-//  19. mix: the split that goes with the number.
-//  20. mode: observe records, enforce acts.
+//  19. clean: at a number that stays, machines that serve nobody are deleted.
+//  20. mix: the split that goes with the number.
+//  21. mode: observe records, enforce acts.
 //
 // A pin is an operator's order: rails 6, 8, 9 and 10, which protect against a policy's haste, do not bind it; the others
 // do. The count that they start from is that of the machines, where it is surely lower than the nominal one.
@@ -50,7 +51,7 @@ func Decide(view *scale.View, proposal *scale.Proposal) scale.Decision {
 	}
 	if w.opened() {
 		for _, rail := range []func(*walk){
-			limits, platform, pause, signals, unsettled, attached, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, start, victims,
+			limits, platform, pause, signals, unsettled, attached, stabilise, step, cooldown, backOff, repair, inFlight, edge, pair, quota, start, victims, clean,
 		} {
 			rail(w)
 		}
@@ -78,8 +79,13 @@ type walk struct {
 	// astray is how many machines are of the wrong kind, where that is what is repaired.
 	astray int
 	// starts are the parked machines that a growth starts, aim the number that it stops short of for them; 0 if it does not.
-	starts          []string
-	aim             int
+	starts []string
+	aim    int
+	// crowded is how many machines a growth falls short of because parked ones hold their place. cleans are the machines that
+	// serve nobody, and go; cleansFor is the code of why.
+	crowded         int
+	cleans          []string
+	cleansFor       string
 	adjustments     []scale.Adjustment
 	recommendations []scale.Recommendation
 	capacities      []scale.Recommendation
@@ -204,8 +210,10 @@ func (w *walk) close() scale.Decision {
 			d.Action, d.Direction = scale.Scale, scale.Shrink
 		case !sameMix(d.To.Mix, v.Facts.Mix):
 			d.Action, d.Direction, d.Reason = scale.Scale, scale.Remix, "blend"
+		case len(w.cleans) > 0:
+			w.cleaned(&d)
 		}
-		if missing := v.Facts.Capacity - w.from; missing != 0 && d.Action == scale.Scale {
+		if missing := v.Facts.Capacity - w.from; missing != 0 && d.Action == scale.Scale && d.Direction != scale.Clean {
 			// As many as are missing come on top, or the platform would make or delete others than are meant (facts: VMSS
 			// 0.2, 5.5 row 10).
 			n := w.number + missing

@@ -40,8 +40,9 @@ func start(w *walk) {
 	if v.Facts.PlatformMax > 0 {
 		most = min(most, v.Facts.PlatformMax-(v.Facts.Capacity-w.own()))
 	}
-	if w.number > most {
-		w.set("start", "parked_hold_place", max(w.from, most), time.Time{}, "")
+	if most = max(w.from, most); w.number > most {
+		w.crowded = w.number - most
+		w.set("start", "parked_hold_place", most, time.Time{}, "")
 	}
 }
 

@@ -53,7 +53,7 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "spot_scale_set", "orchestration", "policy", "candidate", "mode", "limits", "signals", "schedules", "cooldown",
-	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "accept", "spot_risk", "groups", "labels",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "clean", "accept", "spot_risk", "groups", "labels",
 	"settings",
 }
 
@@ -178,6 +178,10 @@ func (o fields) rails() scale.Rails {
 		ShrinkStep:           o.step("shrink_step", scale.Step{Instances: shrinkStep, Percent: shrinkShare, WindowSeconds: stepWindow}),
 		WarmUpSeconds:        o.whole("warm_up_seconds", 0, hour, defaultWarmUp),
 		Repair:               scale.Repair{Instances: repairOnce, Percent: repairShare},
+		Clean:                scale.Cleaning{Failed: true},
+	}
+	if b, ok := o.sub("clean", "failed", "evicted"); ok {
+		r.Clean = scale.Cleaning{Failed: b.fields["failed"] == nil || b.flag("failed"), Evicted: b.flag("evicted")}
 	}
 	if b, ok := o.sub("shrink", "order", "action"); ok {
 		r.Shrink = scale.Selection{Order: b.preferences("order"), Action: scale.Verb(b.choice("action", string(scale.Delete), string(scale.Delete), string(scale.Deallocate)))}

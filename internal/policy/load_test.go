@@ -316,6 +316,7 @@ func TestLoadReadsDefinitions(t *testing.T) {
 			Cooldown:   scale.Cooldown{GrowSeconds: 0, ShrinkSeconds: 300, MixSeconds: 900},
 			ShrinkStep: scale.Step{Percent: 50, WindowSeconds: 60},
 			Repair:     scale.Repair{Instances: 1, Percent: 10},
+			Clean:      scale.Cleaning{Failed: true},
 		},
 		Signals: []scale.Signal{
 			{
@@ -355,6 +356,7 @@ func TestADefinitionThatSaysLittleIsOnTheSafeSide(t *testing.T) {
 			ShrinkStep:           scale.Step{Instances: 1, Percent: 10, WindowSeconds: 300},
 			WarmUpSeconds:        180,
 			Repair:               scale.Repair{Instances: 1, Percent: 10},
+			Clean:                scale.Cleaning{Failed: true},
 		},
 		Settings: []byte("{}"),
 	}

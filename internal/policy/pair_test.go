@@ -35,6 +35,8 @@ func TestAPairIsTwoUniformSets(t *testing.T) {
 		`"mix_on_regular" is not one of the choices`:                      `"orchestration": "uniform", "accept": ["mix_on_regular"]`,
 		`"repairs" is there twice`:                                        `"orchestration": "uniform", "accept": ["repairs", "repairs"]`,
 		"shrink.order: must be given":                                     `"orchestration": "uniform", "shrink": {}`,
+		"clean.failed: true or false":                                     `"orchestration": "uniform", "clean": {"failed": "yes"}`,
+		`unknown field "evict"`:                                           `"orchestration": "uniform", "clean": {"evict": true}`,
 		"repair.percent: 101 is not a whole number":                       `"orchestration": "uniform", "repair": {"percent": 101}`,
 	} {
 		_, err := policy.Load(context.Background(), with(t, pool(fields)))

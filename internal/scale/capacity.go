@@ -67,6 +67,8 @@ const (
 	Shrink Direction = "shrink"
 	// Remix changes the mix and leaves the number alone.
 	Remix Direction = "mix"
+	// Clean deletes machines that serve nobody, and leaves the number alone.
+	Clean Direction = "clean"
 	// Starting is the direction of a back-off that forbids to start parked machines, and nothing else.
 	Starting Direction = "start"
 	// Still is the direction of a hold.

@@ -20,6 +20,10 @@ type Live struct {
 	Deallocated int `json:"deallocated"`
 	Failed      int `json:"failed"`
 	Parked      int `json:"parked,omitempty"`
+	// FailedNames and EvictedNames name some of those that failed, and of the Spot ones among those that others deallocated:
+	// none that is protected, or on which an operation goes on.
+	FailedNames  []string `json:"failed_names,omitempty"`
+	EvictedNames []string `json:"evicted_names,omitempty"`
 	// ByZone splits the machines that are there by availability zone; those without a zone are under "".
 	ByZone map[string]ZoneCount `json:"by_zone"`
 	// Machines are the names of all that a Flexible set holds, nil where nobody listed them. They are in no view or entry.

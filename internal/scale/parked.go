@@ -25,8 +25,8 @@ type Machine struct {
 	Name string
 	Spot bool
 	// There is true for one that runs or comes up, Off for one that is deallocated or stopped, Failed for one that failed and
-	// does not run. One that is leaving is none of them.
-	There, Off, Failed bool
+	// does not run. One that is leaving is none of them. Stopped, of those that are off, are those that keep their cores.
+	There, Off, Failed, Stopped bool
 	// Busy is true while an operation on it has not ended.
 	Busy      bool
 	Protected bool
@@ -43,6 +43,9 @@ type Parked struct {
 	// (facts: VMSS 5.5, row 11).
 	BelievedUntil time.Time `json:"believed_until,omitzero"`
 }
+
+// namesKept bounds how many machines that serve nobody a view names.
+const namesKept = 20
 
 // listsLag is for how long a list of machines may show what was before an operation ended.
 const listsLag = 2 * time.Minute
@@ -64,9 +67,25 @@ func (m *Memory) Off() (all, spot int) {
 // among those that others deallocated. Machines that have gone, or run without that a change of ours is under way, are
 // parked no longer.
 func (l *Live) Look(parked []Parked, under *Intent, now time.Time) (kept []Parked) {
+	ours := make(map[string]bool, len(parked))
+	for _, p := range parked {
+		ours[strings.ToLower(p.Name)] = true
+	}
+	for i := range l.Each {
+		m := &l.Each[i]
+		switch {
+		case m.Busy || m.Protected || m.Name == "" || ours[strings.ToLower(m.Name)]:
+		case m.Failed && len(l.FailedNames) < namesKept:
+			l.FailedNames = append(l.FailedNames, m.Name)
+		case m.Off && m.Spot && !m.Stopped && len(l.EvictedNames) < namesKept:
+			l.EvictedNames = append(l.EvictedNames, m.Name)
+		}
+	}
 	found := make(map[string]*Machine, len(l.Each))
 	for i := range l.Each {
-		found[strings.ToLower(l.Each[i].Name)] = &l.Each[i]
+		if m := &l.Each[i]; m.There || m.Off || m.Failed {
+			found[strings.ToLower(m.Name)] = m
+		}
 	}
 	for _, p := range parked {
 		m := found[strings.ToLower(p.Name)]

@@ -77,6 +77,15 @@ type Rails struct {
 	Repair Repair `json:"repair"`
 	// Accept are the codes of traps that the pool's definition knows of: nothing is refused because of them.
 	Accept []string `json:"accept,omitempty"`
+	// Clean says which machines that serve nobody are deleted, within the same budget.
+	Clean Cleaning `json:"clean,omitzero"`
+}
+
+// Cleaning names the kinds of machines that keep their place in a scale set and serve nobody: those that failed and do not
+// run, and Spot ones that were evicted by deallocation, which Azure never starts again (facts: VMSS 2.2, 3.2).
+type Cleaning struct {
+	Failed  bool `json:"failed,omitempty"`
+	Evicted bool `json:"evicted,omitempty"`
 }
 
 // Preference is what makes a machine go before others.

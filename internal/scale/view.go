@@ -219,6 +219,8 @@ type Memory struct {
 	// Growing is the number that the pool was let grow to when the last growth started parked machines only: what is left of
 	// it is no growth to rest before. Nil else.
 	Growing *Recommendation `json:"growing,omitempty"`
+	// CleanedAt is when machines that serve nobody were last deleted; zero for never.
+	CleanedAt time.Time `json:"cleaned_at,omitzero"`
 	// Drift is how the machines have come apart from the nominal count, nil if they have not.
 	Drift *Drift `json:"drift,omitempty"`
 	// Trial is what is remembered of the pool's candidate, nil without one.

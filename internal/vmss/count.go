@@ -100,7 +100,7 @@ func counted(machines []machine) *scale.Live {
 		m := &machines[i]
 		state := m.where()
 		l.Each = append(l.Each, scale.Machine{
-			Name: m.name, Spot: m.spot, There: state == there || state == pending, Off: state == off, Failed: state == broken,
+			Name: m.name, Spot: m.spot, There: state == there || state == pending, Off: state == off, Failed: state == broken, Stopped: strings.HasPrefix(m.power, "stop"),
 			Busy: m.busy(), Protected: m.protected,
 		})
 		if m.attached && state != gone {

@@ -161,15 +161,31 @@ func TestAStartThatFailsLeavesGrowthToNewMachines(t *testing.T) {
 	r := parkRig(t, scale.Uniform, func(p *scale.Pool, _ *arm.Config) { p.Rails.Limits.Max = 12 })
 	r.policy.instances = 6
 	r.minutes(4)
-	r.turn(arm.PlanNext{Set: web, Plan: arm.Plan{Status: "Failed", Code: "AllocationFailed", Message: "no capacity"}})
+	r.turn(arm.PlanNext{Set: web, Plan: arm.Plan{Status: "Failed", Code: "ZonalAllocationFailed", Message: "no capacity in zone 1"}})
 	r.policy.instances = 10
-	r.minutes(6)
-	// Four are parked and cannot be started now: of twelve, two places are left.
-	r.settled(8)
-	r.holds(12, 4)
+	// Four are parked and cannot be started now: of twelve, two places are left. Two of them make room for two more.
+	r.minutes(12)
+	r.settled(10)
+	r.holds(12, 2)
+	if n := r.posts("/delete"); n != 1 {
+		t.Errorf("%d deletions, want the one that makes room", n)
+	}
 	r.minutes(70)
 	r.settled(10)
 	r.holds(12, 2)
+}
+
+func TestAStartForWhichARegionLacksCapacityKeepsGrowthBack(t *testing.T) {
+	r := parkRig(t, scale.Uniform)
+	r.policy.instances = 6
+	r.minutes(4)
+	r.turn(arm.PlanNext{Set: web, Plan: arm.Plan{Status: "Failed", Code: "AllocationFailed", Message: "no capacity"}})
+	r.policy.instances = 10
+	r.minutes(50)
+	r.settled(6)
+	r.minutes(20)
+	r.settled(10)
+	r.holds(10, 0)
 }
 
 func TestOrdersHoldForParkedMachines(t *testing.T) {

@@ -250,3 +250,20 @@ func (r *rig) settled(want int) {
 		r.t.Errorf("a change is still under way: %+v", in)
 	}
 }
+
+// names are the machines of the set, as Azure takes their names.
+func (r *rig) names() (all []string) {
+	r.t.Helper()
+	facts, err := r.fleet.Read(r.t.Context(), web)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	live, err := r.fleet.Count(r.t.Context(), web, facts)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, m := range live.Each {
+		all = append(all, m.Name)
+	}
+	return all
+}
