@@ -45,6 +45,9 @@ or list prints, or from a portal export, and writes a pool and a policy for each
 What cannot be kept, or is kept in another way, is reported with its place in the setting and the reason. The pools
 observe: nothing is scaled until a definition says enforce.
 
+Expressions of a template are worked out. What only its deployment knows, such as the resource group, is stood in for and
+noted; where it would decide how to scale, it must be given: --set, --parameters, --subscription, --resource-group.
+
 Without --into the files are printed, and nothing is written. What is written is loaded first, together with what lies
 in DIR (or else with the policies that this program carries), so that it is known to work.
 

@@ -96,7 +96,8 @@ var guid = regexp.MustCompile(`(?i)^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func convert(s setting) *pool {
 	p := &pool{setting: s.name, orchestration: s.orchestration, otherwise: -1}
-	p.targetOf(s.body)
+	p.notes = s.notes
+	p.targetOf(s.body, s.openTarget)
 	for i, v := range s.body.list("profiles") {
 		o, _ := v.(map[string]any)
 		p.profiles = append(p.profiles, p.reader.profile(fmt.Sprintf("profiles[%d]", i), part{at: o}))
@@ -107,7 +108,7 @@ func convert(s setting) *pool {
 	return p
 }
 
-func (p *pool) targetOf(body part) {
+func (p *pool) targetOf(body part, why string) {
 	p.target = strings.TrimRight(body.text("targetResourceUri"), "/")
 	p.reader.target = p.target
 	match := setForm.FindStringSubmatch(p.target)
@@ -115,12 +116,18 @@ func (p *pool) targetOf(body part) {
 	case p.target == "":
 		p.note(Lost, "targetResourceUri", "not given: a made-up scale set stands in the pool's definition; write the right one")
 		p.target = "/subscriptions/" + nowhere + "/resourceGroups/unknown/providers/Microsoft.Compute/virtualMachineScaleSets/" + slug(p.setting, "set")
+	case match == nil && why != "" && !strings.Contains(p.target, "/providers/"):
+		p.note(Lost, "targetResourceUri", "not known from the file: %s. A made-up scale set stands in the pool's definition; write the right one", why)
+		p.target = "/subscriptions/" + nowhere + "/resourceGroups/unknown/providers/Microsoft.Compute/virtualMachineScaleSets/" + slug(lastPart(p.target), "set")
 	case match == nil:
 		p.note(Lost, "targetResourceUri", "%s is no scale set, and nothing else is scaled: a made-up one stands in the pool's definition", p.target)
 		p.target = "/subscriptions/" + nowhere + "/resourceGroups/unknown/providers/Microsoft.Compute/virtualMachineScaleSets/" + slug(lastPart(p.target), "set")
 	case !guid.MatchString(match[1]):
 		p.note(Changed, "targetResourceUri", "%q is no subscription's ID: %s stands in the pool's definition; write the right one", match[1], nowhere)
 		p.target = "/subscriptions/" + nowhere + p.target[len("/subscriptions/")+len(match[1]):]
+	}
+	if match != nil && why != "" {
+		p.note(Changed, "targetResourceUri", "%s stands in the pool's definition; write the right one, or: %s", p.target, why)
 	}
 	p.name = poolName(lastPart(p.target))
 	if p.setting == "" {

@@ -7,86 +7,27 @@ import (
 	"strings"
 )
 
-// template is what expressions of an ARM template may refer to.
-type template struct {
-	options               Options
-	parameters, variables part
-	// busy are the names being resolved, so that a circle ends.
-	busy map[string]bool
-}
-
-// newTemplate readies a template. Parameters that are given are those of the outermost.
-func newTemplate(p part, o Options, outermost bool) (*template, error) {
-	t := &template{options: o, parameters: p.part("parameters"), variables: p.part("variables"), busy: map[string]bool{}}
-	for name := range o.Parameters {
-		if outermost && t.parameters.value(name) == nil {
-			return nil, fmt.Errorf("the template has no parameter %q; it has %s", name, fieldNames(t.parameters.at))
-		}
-	}
-	return t, nil
-}
-
-// resolve replaces every expression in a value. Outside a template, and for a nil template, a value is what it is.
-func (t *template) resolve(v any) (any, error) {
-	if t == nil {
-		return v, nil
-	}
-	switch v := v.(type) {
-	case string:
-		return t.text(v)
-	case []any:
-		list := make([]any, len(v))
-		for i := range v {
-			var err error
-			if list[i], err = t.resolve(v[i]); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	case map[string]any:
-		o := make(map[string]any, len(v))
-		for k, each := range v {
-			if strings.EqualFold(k, "resources") || strings.EqualFold(k, "dependsOn") || strings.EqualFold(k, "tags") {
-				continue // none of these says how to scale
-			}
-			value, err := t.resolve(each)
-			if err != nil {
-				return nil, err
-			}
-			o[k] = value
-		}
-		return o, nil
-	}
-	return v, nil
-}
-
-// text evaluates a string in brackets, as ARM does; "[[" is a bracket that is meant.
-func (t *template) text(s string) (any, error) {
-	trimmed := strings.TrimSpace(s)
-	if !strings.HasPrefix(trimmed, "[") || !strings.HasSuffix(trimmed, "]") {
-		return s, nil
-	}
-	if strings.HasPrefix(trimmed, "[[") {
-		return trimmed[1:], nil
-	}
-	e := expression{template: t, rest: trimmed[1 : len(trimmed)-1]}
-	v, err := e.value()
-	if err == nil && strings.TrimSpace(e.rest) != "" {
-		err = fmt.Errorf("%q is left over", e.rest)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("expression %s: %w", trimmed, err)
-	}
-	return v, nil
-}
-
 // expression reads one expression of ARM's template language from its beginning.
 type expression struct {
 	template *template
 	rest     string
+	depth    int
 }
 
+// mostDepth bounds how deep calls lie in one another.
+const mostDepth = 200
+
+const (
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+	fields  = letters + "-$"
+)
+
+// value is the value of what comes next; the error says what is wrong with how it is written.
 func (e *expression) value() (any, error) {
+	if e.depth++; e.depth > mostDepth {
+		return nil, fmt.Errorf("calls lie more than %d deep", mostDepth)
+	}
+	defer func() { e.depth-- }()
 	e.space()
 	var v any
 	switch {
@@ -99,33 +40,35 @@ func (e *expression) value() (any, error) {
 	case e.rest != "" && (e.rest[0] == '-' || e.rest[0] >= '0' && e.rest[0] <= '9'):
 		v = json.Number(e.take("-0123456789.eE+"))
 	default:
-		name := e.take("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+		name := e.take(letters)
+		if strings.HasPrefix(e.rest, ".") {
+			// A function of the template's own stands behind its namespace.
+			e.rest = e.rest[1:]
+			name += "." + e.take(letters)
+		}
 		arguments, err := e.arguments(name)
 		if err != nil {
 			return nil, err
 		}
-		if v, err = e.template.call(name, arguments); err != nil {
-			return nil, err
-		}
+		v = e.template.call(name, arguments)
 	}
 	return e.selected(v)
 }
 
-// selected follows .name and [index] behind a value.
+// selected follows .name and [index] behind a value; a ? before them asks for no more than may be there.
 func (e *expression) selected(v any) (any, error) {
 	for {
 		e.space()
+		e.rest = strings.TrimPrefix(e.rest, "?")
 		switch {
+		case strings.HasPrefix(e.rest, ".?"):
+			e.rest = e.rest[1:]
 		case strings.HasPrefix(e.rest, "."):
 			e.rest = e.rest[1:]
-			name := e.take("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-$")
-			next, err := within(v, name)
-			if err != nil {
-				return nil, err
-			}
-			v = next
+			e.rest = strings.TrimPrefix(e.rest, "?")
+			v = within(v, e.take(fields))
 		case strings.HasPrefix(e.rest, "["):
-			e.rest = e.rest[1:]
+			e.rest = strings.TrimPrefix(e.rest[1:], "?")
 			index, err := e.value()
 			if err != nil {
 				return nil, err
@@ -134,27 +77,31 @@ func (e *expression) selected(v any) (any, error) {
 				return nil, fmt.Errorf("] is missing before %q", e.rest)
 			}
 			e.rest = e.rest[1:]
-			if v, err = within(v, asText(index)); err != nil {
-				return nil, err
+			if o, isOpen := index.(open); isOpen {
+				v = o
+				continue
 			}
+			v = within(v, asText(index))
 		default:
 			return v, nil
 		}
 	}
 }
 
-func within(v any, name string) (any, error) {
+func within(v any, name string) any {
 	switch v := v.(type) {
+	case open:
+		return v
 	case map[string]any:
-		if next := (part{at: v}).value(name); next != nil {
-			return next, nil
+		if next, ok := (part{at: v}).find(name); ok {
+			return next
 		}
 	case []any:
 		if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(v) {
-			return v[i], nil
+			return v[i]
 		}
 	}
-	return nil, fmt.Errorf("there is no %q in what stands before it", name)
+	return open{why: fmt.Sprintf("there is no %q in what stands before it", name), standIn: name}
 }
 
 func (e *expression) space() { e.rest = strings.TrimLeft(e.rest, " \t\r\n") }

@@ -10,150 +10,189 @@ import (
 )
 
 // call is a function of ARM's template language, of those that settings are written with. What depends on the deployment
-// itself, such as reference(), is not known here.
-func (t *template) call(name string, arguments []any) (any, error) {
+// itself, such as reference(), is open. What is made of something open is open as well, with a name for the place where
+// only a name is wanted; if() and its like ask for no more than the branch that they take.
+func (t *template) call(name string, arguments []any) any {
+	function := strings.ToLower(name)
+	if v, ok := chosen(function, arguments); ok {
+		return v
+	}
+	var why string
+	standIns := slices.Clone(arguments)
+	for i, a := range arguments {
+		if o, isOpen := a.(open); isOpen {
+			standIns[i], why = o.standIn, both(why, o.why)
+		}
+	}
+	v, err := t.function(function, standIns)
+	switch {
+	case why != "" && err != nil:
+		return open{why: why, standIn: function}
+	case err != nil:
+		return open{why: err.Error(), standIn: function}
+	case why == "":
+		return v
+	}
+	if o, isOpen := v.(open); isOpen {
+		return open{why: both(why, o.why), standIn: o.standIn}
+	}
+	return open{why: why, standIn: asText(v)}
+}
+
+// both joins reasons, each said once.
+func both(a, b string) string {
+	if a == "" || strings.Contains(b, a) {
+		return b
+	}
+	if strings.Contains(a, b) {
+		return a
+	}
+	return a + "; " + b
+}
+
+// chosen are the functions that take one of their arguments, and may leave others open; false for all others.
+func chosen(function string, arguments []any) (any, bool) {
+	isOpen := func(v any) bool { _, is := v.(open); return is }
+	switch function {
+	case "if":
+		if len(arguments) != 3 || isOpen(arguments[0]) {
+			return nil, false
+		}
+		if strings.EqualFold(asText(arguments[0]), "true") {
+			return arguments[1], true
+		}
+		return arguments[2], true
+	case "coalesce":
+		for _, a := range arguments {
+			if a != nil {
+				return a, true
+			}
+		}
+		return nil, true
+	case "and", "or":
+		for _, a := range arguments {
+			if !isOpen(a) && strings.EqualFold(asText(a), "true") == (function == "or") {
+				return function == "or", true
+			}
+		}
+		return function == "and", !slices.ContainsFunc(arguments, isOpen)
+	}
+	return nil, false
+}
+
+func (t *template) function(name string, arguments []any) (any, error) {
 	texts := make([]string, len(arguments))
 	for i := range arguments {
 		texts[i] = asText(arguments[i])
 	}
+	for _, text := range texts {
+		*t.spent += len(text)
+	}
+	if *t.spent++; *t.spent > mostSpent {
+		return nil, fmt.Errorf("%s(): the file's expressions make more than %d MiB of text", name, mostSpent>>20)
+	}
 	first := strings.Join(texts[:min(1, len(texts))], "")
-	switch strings.ToLower(name) {
+	switch name {
 	case "parameters":
-		return t.parameter(first)
+		return t.parameter(first), nil
 	case "variables":
-		return t.variable(first)
+		return t.variable(first), nil
+	case "copyindex":
+		return t.turn(texts)
 	case "subscription":
-		return t.place("subscription", t.options.Subscription, map[string]any{
-			"subscriptionId": t.options.Subscription, "id": "/subscriptions/" + t.options.Subscription,
-		})
+		return t.subscription(), nil
 	case "resourcegroup":
-		id := "/subscriptions/" + t.options.Subscription + "/resourceGroups/" + t.options.ResourceGroup
-		return t.place("resource-group", t.options.ResourceGroup, map[string]any{
-			"name": t.options.ResourceGroup, "id": id, "location": t.options.Location,
-		})
-	case "resourceid":
-		return t.resourceID(texts)
-	case "concat":
-		return concatenated(arguments, texts)
-	case "format":
-		return formatted(texts), nil
-	case "tolower":
-		return strings.ToLower(first), nil
-	case "toupper":
-		return strings.ToUpper(first), nil
-	case "trim":
-		return strings.TrimSpace(first), nil
-	case "string":
-		return first, nil
-	case "int", "float":
-		return json.Number(first), nil
-	case "true", "false":
-		return strings.EqualFold(name, "true"), nil
-	case "bool":
-		return strings.EqualFold(first, "true") || first == "1", nil
-	case "createarray":
-		return arguments, nil
+		return t.group(), nil
+	case "resourceid", "subscriptionresourceid", "tenantresourceid":
+		return t.resourceID(name, texts)
+	case "extensionresourceid":
+		return extensionID(texts)
 	}
-	return reckoned(name, arguments, texts)
-}
-
-// reckoned are the functions that compare and reckon.
-func reckoned(name string, arguments []any, texts []string) (any, error) {
-	numbers := make([]int64, len(texts))
-	whole := len(texts) > 0
-	for i, text := range texts {
-		n, err := strconv.ParseInt(text, 10, 64)
-		numbers[i], whole = n, whole && err == nil
+	if f, ok := t.functions[name]; ok {
+		return t.own(f, arguments), nil
 	}
-	pair := len(arguments) == 2
-	switch function := strings.ToLower(name); {
-	case function == "if" && len(arguments) == 3:
-		if strings.EqualFold(texts[0], "true") {
-			return arguments[1], nil
+	for _, of := range []func(string, []any, []string) (any, bool){written, gathered, reckoned} {
+		if v, ok := of(name, arguments, texts); ok {
+			return v, nil
 		}
-		return arguments[2], nil
-	case function == "equals" && pair:
-		return strings.EqualFold(texts[0], texts[1]), nil
-	case function == "not" && len(arguments) == 1:
-		return !strings.EqualFold(texts[0], "true"), nil
-	case function == "coalesce":
-		for _, a := range arguments {
-			if a != nil {
-				return a, nil
-			}
-		}
-		return nil, nil
-	case function == "add" && pair && whole:
-		return json.Number(strconv.FormatInt(numbers[0]+numbers[1], 10)), nil
-	case function == "sub" && pair && whole:
-		return json.Number(strconv.FormatInt(numbers[0]-numbers[1], 10)), nil
-	case function == "mul" && pair && whole:
-		return json.Number(strconv.FormatInt(numbers[0]*numbers[1], 10)), nil
-	case function == "div" && pair && whole && numbers[1] != 0:
-		return json.Number(strconv.FormatInt(numbers[0]/numbers[1], 10)), nil
-	case function == "max" && whole:
-		return json.Number(strconv.FormatInt(slices.Max(numbers), 10)), nil
-	case function == "min" && whole:
-		return json.Number(strconv.FormatInt(slices.Min(numbers), 10)), nil
 	}
 	return nil, fmt.Errorf("%s() with %d arguments cannot be known from the file alone: write its value in its place", name, len(arguments))
 }
 
-func (t *template) parameter(name string) (any, error) {
-	if v := (part{at: t.options.Parameters}).value(name); v != nil {
-		return v, nil
+// turn is copyIndex(): of the loop that is named, or the innermost, with an offset.
+func (t *template) turn(texts []string) (any, error) {
+	loop, offset := t.inner, 0
+	for _, text := range texts {
+		if n, err := strconv.Atoi(text); err == nil {
+			offset = n
+		} else {
+			loop = strings.ToLower(text)
+		}
 	}
-	p, ok := t.parameters.value(name).(map[string]any)
+	i, ok := t.turns[loop]
 	if !ok {
-		return nil, fmt.Errorf("the template has no parameter %q; it has %s", name, fieldNames(t.parameters.at))
+		return nil, fmt.Errorf("copyIndex() outside of a loop %q", loop)
 	}
-	v := part{at: p}.value("defaultValue")
-	if v == nil {
-		return nil, fmt.Errorf("parameter %q has no default: give its value with --set %s=… or --parameters FILE", name, name)
-	}
-	return t.once("parameter "+strings.ToLower(name), v)
-}
-
-func (t *template) variable(name string) (any, error) {
-	v := t.variables.value(name)
-	if v == nil {
-		return nil, fmt.Errorf("the template has no variable %q; it has %s", name, fieldNames(t.variables.at))
-	}
-	return t.once("variable "+strings.ToLower(name), v)
-}
-
-// once resolves what a name stands for, and refuses one that stands for itself.
-func (t *template) once(name string, v any) (any, error) {
-	if t.busy[name] {
-		return nil, fmt.Errorf("%s stands for itself", name)
-	}
-	t.busy[name] = true
-	defer delete(t.busy, name)
-	return t.resolve(v)
+	return json.Number(strconv.Itoa(i + offset)), nil
 }
 
 // nowhere stands in an ID for the subscription that a template leaves to its deployment.
 const nowhere = "00000000-0000-0000-0000-000000000000"
 
-func (t *template) place(flag, given string, v map[string]any) (any, error) {
+// place is what a flag gives, open where it is not given.
+func place(flag, given, standIn string) any {
 	if given == "" {
-		return nil, fmt.Errorf("it depends on the deployment: give --%s", flag)
+		return open{why: fmt.Sprintf("it depends on the deployment: give --%s", flag), standIn: standIn}
 	}
-	return v, nil
+	return given
+}
+
+// under puts what may be open behind a text.
+func under(prefix string, v any) any {
+	if o, isOpen := v.(open); isOpen {
+		return open{why: o.why, standIn: prefix + o.standIn}
+	}
+	return prefix + asText(v)
+}
+
+func (t *template) subscription() any {
+	id := place("subscription", t.options.Subscription, nowhere)
+	return map[string]any{"subscriptionId": id, "id": under("/subscriptions/", id), "tenantId": open{why: "it depends on the deployment", standIn: nowhere}}
+}
+
+func (t *template) group() any {
+	name := place("resource-group", t.options.ResourceGroup, "unknown")
+	id := under("/subscriptions/"+t.subscriptionName()+"/resourceGroups/", name)
+	if _, isOpen := name.(open); !isOpen && t.options.Subscription == "" {
+		id = open{why: "it depends on the deployment: give --subscription", standIn: asText(id)}
+	}
+	return map[string]any{"name": name, "id": id, "location": place("location", t.options.Location, "unknown"), "tags": map[string]any{}}
+}
+
+func (t *template) subscriptionName() string {
+	if t.options.Subscription == "" {
+		return nowhere
+	}
+	return t.options.Subscription
 }
 
 // resourceID is the ID of a resource: optional subscription and group, the type, then a name for each of its segments.
-func (t *template) resourceID(texts []string) (any, error) {
-	at := slices.IndexFunc(texts, func(s string) bool { return strings.Contains(s, "/") })
+func (t *template) resourceID(function string, texts []string) (any, error) {
+	at := slices.IndexFunc(texts, func(s string) bool { return strings.Contains(s, "/") && strings.Contains(s, ".") })
 	if at < 0 {
-		return nil, fmt.Errorf("resourceId() without a type")
+		at = slices.IndexFunc(texts, func(s string) bool { return strings.Contains(s, "/") })
 	}
-	subscription, group := t.options.Subscription, t.options.ResourceGroup
-	switch at {
-	case 1:
-		group = texts[0]
-	case 2:
+	if at < 0 {
+		return nil, fmt.Errorf("%s() without a type", function)
+	}
+	subscription, group := t.subscription().(map[string]any)["subscriptionId"], place("resource-group", t.options.ResourceGroup, "unknown")
+	switch {
+	case at >= 2:
 		subscription, group = texts[0], texts[1]
+	case at == 1 && function == "subscriptionresourceid":
+		subscription = texts[0]
+	case at == 1:
+		group = texts[0]
 	}
 	types, names := strings.Split(texts[at], "/"), texts[at+1:]
 	var flat []string
@@ -161,42 +200,47 @@ func (t *template) resourceID(texts []string) (any, error) {
 		flat = append(flat, strings.Split(n, "/")...)
 	}
 	if len(types)-1 != len(flat) {
-		return nil, fmt.Errorf("resourceId() of %s needs %d names, not %d", texts[at], len(types)-1, len(flat))
+		return nil, fmt.Errorf("%s() of %s needs %d names, not %d", function, texts[at], len(types)-1, len(flat))
 	}
-	if subscription == "" {
-		subscription = nowhere
-	}
-	if group == "" {
-		return nil, fmt.Errorf("resourceId() depends on the deployment: give --resource-group")
-	}
-	id := "/subscriptions/" + subscription + "/resourceGroups/" + group + "/providers/" + types[0]
+	id := "/providers/" + types[0]
 	for i, n := range flat {
 		id += "/" + types[i+1] + "/" + n
 	}
-	return id, nil
-}
-
-func concatenated(arguments []any, texts []string) (any, error) {
-	var all []any
-	for _, a := range arguments {
-		list, ok := a.([]any)
-		if !ok {
-			return strings.Join(texts, ""), nil
+	var why string
+	prefix := ""
+	known := func(prefix string, v any) string {
+		v = under(prefix, v)
+		if o, isOpen := v.(open); isOpen {
+			why = both(why, o.why)
+			return o.standIn
 		}
-		all = append(all, list...)
+		return asText(v)
 	}
-	return all, nil
+	if function != "tenantresourceid" {
+		prefix = known("/subscriptions/", subscription)
+	}
+	if function == "resourceid" {
+		prefix += known("/resourceGroups/", group)
+	}
+	if why != "" {
+		return open{why: why, standIn: prefix + id}, nil
+	}
+	return prefix + id, nil
 }
 
-func formatted(texts []string) string {
-	if len(texts) == 0 {
-		return ""
+// extensionID is the ID of a resource that extends another.
+func extensionID(texts []string) (any, error) {
+	if len(texts) < 3 {
+		return nil, fmt.Errorf("extensionResourceId() needs an ID, a type and names")
 	}
-	s := texts[0]
-	for i, text := range texts[1:] {
-		s = strings.ReplaceAll(s, "{"+strconv.Itoa(i)+"}", text)
+	types := strings.Split(texts[1], "/")
+	id := texts[0] + "/providers/" + types[0]
+	for i, n := range texts[2:] {
+		if i+1 < len(types) {
+			id += "/" + types[i+1] + "/" + n
+		}
 	}
-	return s
+	return id, nil
 }
 
 func fieldNames(of map[string]any) string {

@@ -25,7 +25,7 @@ type Options struct {
 // Parameters reads a parameters file of an ARM template, with or without the frame around its parameters.
 func Parameters(text []byte) (map[string]any, error) {
 	var document map[string]any
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	dec := json.NewDecoder(bytes.NewReader(cleaned(text)))
 	dec.UseNumber()
 	if err := dec.Decode(&document); err != nil {
 		return nil, fmt.Errorf("read a parameters file: not a JSON object: %w", err)
@@ -73,17 +73,20 @@ type setting struct {
 	body part
 	// orchestration is that of the target where the same template holds the scale set.
 	orchestration string
+	// openTarget is why the target's ID is not known for sure; notes are about what else had to be stood in for.
+	openTarget string
+	notes      []Note
 }
 
 const settingType = "microsoft.insights/autoscalesettings"
 
 // read finds every setting in a file.
 func read(text []byte, o Options) ([]setting, error) {
-	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
+	dec := json.NewDecoder(bytes.NewReader(cleaned(text)))
 	dec.UseNumber()
 	var document any
 	if err := dec.Decode(&document); err != nil {
-		return nil, fmt.Errorf("read the settings file: not JSON: %w", err)
+		return nil, fmt.Errorf("read the settings file: not JSON: %w%s", err, otherForm(text))
 	}
 	if dec.More() {
 		return nil, errors.New("read the settings file: more follows after the first JSON document")
@@ -92,9 +95,16 @@ func read(text []byte, o Options) ([]setting, error) {
 	if err := f.find(document, nil); err != nil {
 		return nil, err
 	}
+	if len(f.found) == 0 && len(f.passed) == 0 {
+		f.anywhere(document)
+	}
 	if len(f.found) == 0 {
+		why := ""
+		if len(f.passed) > 0 {
+			why = "; " + strings.Join(f.passed, "; ")
+		}
 		return nil, errors.New("the file holds no autoscale setting: an ARM template with a resource of type " +
-			"Microsoft.Insights/autoscaleSettings, what `az monitor autoscale show` prints, or a list of these would be right")
+			"Microsoft.Insights/autoscaleSettings, what `az monitor autoscale show` prints, or a list of these would be right" + why)
 	}
 	for i := range f.found {
 		f.found[i].orchestration = f.modes[lastPart(f.found[i].body.text("targetResourceUri"))]
@@ -108,16 +118,20 @@ type finder struct {
 	found   []setting
 	// modes are the orchestration modes of the scale sets in the same templates, by lower-cased name.
 	modes map[string]string
+	// passed says of what might have held a setting why it does not.
+	passed []string
+	// conditional is why it is not known whether what is being followed is deployed at all.
+	conditional string
 }
 
 func (f *finder) find(v any, t *template) error {
 	switch v := v.(type) {
 	case []any:
-		for i, each := range v {
-			if err := f.find(each, t); err != nil {
-				return fmt.Errorf("[%d]: %w", i, err)
-			}
+		var failed error
+		for _, each := range v {
+			failed = errors.Join(failed, f.find(each, t))
 		}
+		return failed
 	case map[string]any:
 		return f.object(part{at: v}, t)
 	}
@@ -126,12 +140,12 @@ func (f *finder) find(v any, t *template) error {
 
 func (f *finder) object(p part, t *template) error {
 	switch {
-	case p.has("resources") && (p.has("$schema") || p.has("contentVersion") || t != nil && p.has("parameters")):
-		inner, err := newTemplate(p, f.options, t == nil)
+	case t == nil && p.has("resources") && (p.has("$schema") || p.has("contentVersion")):
+		root, err := outermost(p, f.options)
 		if err != nil {
 			return err
 		}
-		return f.find(values(p.value("resources")), inner)
+		return f.find(values(p.value("resources")), root)
 	case p.has("resources") && !p.has("profiles") && !p.has("type"):
 		return f.find(values(p.value("resources")), t)
 	case p.has("value") && !p.has("profiles") && !p.has("properties"):
@@ -140,8 +154,44 @@ func (f *finder) object(p part, t *template) error {
 		return f.find(p.value("template"), t)
 	}
 	kind := strings.ToLower(p.text("type"))
+	if t == nil || kind != settingType && kind != "microsoft.resources/deployments" && kind != "microsoft.compute/virtualmachinescalesets" {
+		return f.resource(kind, p, t)
+	}
+	return f.deployed(kind, p, t)
+}
+
+// deployed follows a resource of a template, as often as its loop turns.
+func (f *finder) deployed(kind string, p part, t *template) error {
+	loop := p.part("copy")
+	if loop.at == nil {
+		return f.conditionally(kind, p, t)
+	}
+	count, why := t.count(loop)
+	if why != "" && kind == settingType {
+		return fmt.Errorf("setting %s: copy.count: %s", p.text("name"), why)
+	}
+	var failed error
+	t.each(loop.text("name"), count, func() { failed = errors.Join(failed, f.conditionally(kind, p, t)) })
+	return failed
+}
+
+// conditionally follows a resource unless its condition is false.
+func (f *finder) conditionally(kind string, p part, t *template) error {
+	condition := t.resolve(p.value("condition"))
+	if condition == false || strings.EqualFold(asText(condition), "false") {
+		f.passed = append(f.passed, fmt.Sprintf("the condition of %q is false: --set may give its parameters other values", p.text("name")))
+		return nil
+	}
+	if o, isOpen := condition.(open); isOpen {
+		f.conditional = o.why
+		defer func() { f.conditional = "" }()
+	}
+	return f.resource(kind, p, t)
+}
+
+func (f *finder) resource(kind string, p part, t *template) error {
 	if kind == "microsoft.resources/deployments" {
-		return f.find(p.part("properties").value("template"), t)
+		return f.deployment(p.part("properties"), t)
 	}
 	if p.has("resources") {
 		if err := f.find(values(p.value("resources")), t); err != nil {
@@ -149,45 +199,109 @@ func (f *finder) object(p part, t *template) error {
 		}
 	}
 	if kind == "microsoft.compute/virtualmachinescalesets" {
-		return f.scaleSet(p, t)
-	}
-	body := p
-	if properties := p.part("properties"); properties.at != nil && !p.has("profiles") {
-		body = properties
-	}
-	if kind != settingType && kind != "" || !body.has("profiles") {
+		f.scaleSet(p, t)
 		return nil
 	}
-	resolved, err := t.resolve(p.at)
+	if kind != settingType && (kind != "" || !inside(p).has("profiles")) {
+		return nil
+	}
+	resolved, ok := t.resolve(p.at).(map[string]any)
+	if !ok || !inside(part{at: resolved}).has("profiles") {
+		return nil
+	}
+	s, err := settled(part{at: resolved})
 	if err != nil {
-		return fmt.Errorf("setting %s: %w", p.text("name"), err)
+		return err
 	}
-	p = part{at: resolved.(map[string]any)}
-	body = p
-	if properties := p.part("properties"); properties.at != nil && !p.has("profiles") {
-		body = properties
+	if f.conditional != "" {
+		s.notes = append(s.notes, Note{Told, "condition", "whether it is deployed at all is not known from the file: " + f.conditional})
 	}
-	name := p.text("name")
-	if name == "" {
-		name = body.text("name")
-	}
-	f.found = append(f.found, setting{name: name, body: body})
+	f.found = append(f.found, s)
 	return nil
 }
 
-// scaleSet notes the orchestration mode of a scale set. A template that cannot be resolved says nothing about it.
-func (f *finder) scaleSet(p part, t *template) error {
-	name, err := t.resolve(p.value("name"))
-	if err != nil {
-		return nil //nolint:nilerr // the set may be of no interest
+// inside is what a setting says, with or without the frame of a resource around it.
+func inside(p part) part {
+	if v := p.value("properties"); v != nil && !p.has("profiles") {
+		if _, whole := v.(string); whole {
+			return part{at: map[string]any{"profiles": v}} // an expression, which is not resolved yet
+		}
+		return p.part("properties")
 	}
-	mode, err := t.resolve(p.part("properties").value("orchestrationMode"))
-	if text, ok := mode.(string); ok && err == nil {
-		f.modes[lastPart(fmt.Sprint(name))] = strings.ToLower(text)
-	} else if err == nil {
+	return p
+}
+
+// deployment follows the template within another. Its expressions are the outer template's unless it says otherwise.
+func (f *finder) deployment(p part, t *template) error {
+	if !p.has("template") {
+		if link := p.part("templateLink"); link.at != nil {
+			f.passed = append(f.passed, fmt.Sprintf("it links to the template %s, which may hold one", cut(link.text("uri")+link.text("relativePath")+link.text("id"), 200)))
+		}
+		return nil
+	}
+	within := p.part("template")
+	if t != nil && strings.EqualFold(p.part("expressionEvaluationOptions").text("scope"), "inner") {
+		given := map[string]any{}
+		for name, v := range p.part("parameters").at {
+			o, _ := v.(map[string]any)
+			value, ok := part{at: o}.find("value")
+			if !ok {
+				value = open{why: fmt.Sprintf("parameter %q is a reference to a key vault", name), standIn: name}
+			} else {
+				value = t.resolve(value)
+			}
+			given[name] = value
+		}
+		inner := newTemplate(within, f.options, given)
+		inner.spent = t.spent
+		return f.find(values(within.value("resources")), inner)
+	}
+	if t == nil {
+		return f.find(within.at, nil)
+	}
+	return f.find(values(within.value("resources")), t)
+}
+
+// scaleSet notes the orchestration mode of a scale set. A template that cannot be resolved says nothing about it.
+func (f *finder) scaleSet(p part, t *template) {
+	name := t.resolve(p.value("name"))
+	if o, isOpen := name.(open); isOpen {
+		name = o.standIn
+	}
+	switch mode := t.resolve(p.part("properties").value("orchestrationMode")).(type) {
+	case string:
+		f.modes[lastPart(fmt.Sprint(name))] = strings.ToLower(mode)
+	case nil:
 		f.modes[lastPart(fmt.Sprint(name))] = "uniform"
 	}
-	return nil
+}
+
+// anywhere finds settings in a document of no known frame, such as an example of a request and its answers.
+func (f *finder) anywhere(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, each := range v {
+			f.anywhere(each)
+		}
+	case map[string]any:
+		p := part{at: v}
+		if body := inside(p); len(body.list("profiles")) > 0 && body.has("targetResourceUri") {
+			s, err := settled(p)
+			if err == nil && !slices.ContainsFunc(f.found, func(o setting) bool { return sameText(o.body.at, s.body.at) }) {
+				f.found = append(f.found, s)
+			}
+			return
+		}
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			f.anywhere(v[k])
+		}
+	}
+}
+
+func sameText(a, b any) bool {
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return bytes.Equal(x, y)
 }
 
 // values are the resources of a template: a list, or an object by symbolic name.
@@ -214,12 +328,21 @@ func (p part) value(name string) any {
 	if v, ok := p.at[name]; ok {
 		return v
 	}
+	v, _ := p.find(name)
+	return v
+}
+
+// find is the value of a field, and whether there is one; null is one.
+func (p part) find(name string) (any, bool) {
+	if v, ok := p.at[name]; ok {
+		return v, true
+	}
 	for _, k := range slices.Sorted(maps.Keys(p.at)) {
 		if strings.EqualFold(k, name) {
-			return p.at[k]
+			return p.at[k], true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func (p part) has(name string) bool { return p.value(name) != nil }

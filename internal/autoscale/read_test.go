@@ -112,6 +112,9 @@ func FuzzImport(f *testing.F) {
 		f.Add(text)
 	}
 	f.Add([]byte(one(`"GreaterThan"`, `"[if(equals('a', 'A'), concat('Less', 'Than'), 'x')]"`)))
+	f.Add([]byte(inTemplate(setAndPlace, `"condition": "[greater(length(split('a,b', ',')), 1)]",`, "[max(range(1, 2))]", setID)))
+	f.Add([]byte(inTemplate(setAndPlace+`"variables": {"copy": [{"name": "n", "count": 2, "input": "[copyIndex('n')]"}]},`,
+		`"copy": {"name": "all", "count": 2},`, "[if(equals(copyIndex(), 0), first(variables('n')), take(skip('1234', 1), 1))]", setID)))
 	folder := f.TempDir()
 	if err := os.CopyFS(folder, policies.FS); err != nil {
 		f.Fatal(err)

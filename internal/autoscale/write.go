@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -132,7 +134,7 @@ func (p *pool) policy() string {
 	w := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	used := p.used()
 	w("# METADATA")
-	w("# title: %s", comment(p.setting))
+	w("# title: %s", title(p.setting))
 	w("# description: |")
 	w("#   Imported from the autoscale setting of that name: out if any rule of the profile in force is met, in if all are.")
 	w("# schemas:")
@@ -275,6 +277,17 @@ func (r rule) text(growth bool) string {
 		s += `, "spread": true`
 	}
 	return s + "}"
+}
+
+var plainTitle = regexp.MustCompile(`^[A-Za-z][\w .()/-]*$`)
+
+// title is a comment that YAML reads as a text, whatever it is.
+func title(s string) string {
+	s = comment(s)
+	if plainTitle.MatchString(s) && !slices.Contains(strings.Fields("true false null yes no on off y n"), strings.ToLower(s)) {
+		return s
+	}
+	return `"` + s + `"`
 }
 
 // comment is a text that stays within its line.

@@ -85,6 +85,7 @@ var windowsZones = map[string]string{
 	"israel standard time":            "Asia/Jerusalem",
 	"jordan standard time":            "Asia/Amman",
 	"kaliningrad standard time":       "Europe/Kaliningrad",
+	"kamchatka standard time":         "Asia/Kamchatka", // gone from Windows and CLDR, and still on the API's list
 	"korea standard time":             "Asia/Seoul",
 	"libya standard time":             "Africa/Tripoli",
 	"line islands standard time":      "Pacific/Kiritimati",
@@ -93,6 +94,7 @@ var windowsZones = map[string]string{
 	"magallanes standard time":        "America/Punta_Arenas",
 	"marquesas standard time":         "Pacific/Marquesas",
 	"mauritius standard time":         "Indian/Mauritius",
+	"mid-atlantic standard time":      "Etc/GMT+2", // gone from Windows and CLDR, and still on the API's list
 	"middle east standard time":       "Asia/Beirut",
 	"montevideo standard time":        "America/Montevideo",
 	"morocco standard time":           "Africa/Casablanca",
