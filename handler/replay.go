@@ -118,7 +118,7 @@ func (f *replayFlags) run(ctx context.Context, h *hall, args []string) error {
 		passed = passed && kept
 	}
 	if f.html != "" {
-		if err := writeReport(f.html, "Replay of "+strings.Join(args, ", "), result); err != nil {
+		if err := writeReport(f.html, replayTitle(result), result); err != nil {
 			return err
 		}
 	}
@@ -133,6 +133,21 @@ func (f *replayFlags) run(ctx context.Context, h *hall, args []string) error {
 		err = errors.New("a gate was not kept")
 	}
 	return err
+}
+
+// replayTitle says what is compared.
+func replayTitle(r *replay.Result) string {
+	var candidates []string
+	pool, today := "", ""
+	for _, p := range r.Policies {
+		switch p.Kind {
+		case replay.Candidate:
+			candidates, pool = append(candidates, p.Name), p.Pool
+		case replay.Today:
+			today = " beside " + p.Name
+		}
+	}
+	return fmt.Sprintf("Replay of pool %s: %s%s", pool, strings.Join(candidates, ", "), today)
 }
 
 // writeReport writes the page of a result to a file.

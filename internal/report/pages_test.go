@@ -1,6 +1,8 @@
 package report_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,13 +84,13 @@ func TestAReplayBecomesAPage(t *testing.T) {
 	if diff := cmp.Diff(report.Column{1, 2, 3}, run.Cost); diff != "" {
 		t.Errorf("cost so far: %s", diff)
 	}
-	if diff := cmp.Diff([]report.Event{{At: start.Unix() + 60, Kind: "not had", Text: "2 instances 1"}}, run.Events); diff != "" {
+	if diff := cmp.Diff([]report.Event{{At: start.Unix() + 60, Kind: "not had", Text: "2 instances, zone 1"}}, run.Events); diff != "" {
 		t.Error(diff)
 	}
 	want := report.Decision{
 		At: start.Unix() + 60, Action: "scale", Direction: "grow", From: 1, To: 2, Reason: "track", Entry: "k",
 		Rails: []report.Rail{{Rail: "step", Code: "step_grow", Before: 3, After: 2}},
-		Text:  "the policy knows no reason\n  track cpu: 3\nrail step, step_grow: 3 → 2",
+		Text:  "the policy knows no reason\n  track cpu: 3\nrail step, step_grow: 3 → 2\njournal entry k",
 	}
 	if diff := cmp.Diff(want, run.Decisions[0]); diff != "" {
 		t.Error(diff)
@@ -96,14 +98,52 @@ func TestAReplayBecomesAPage(t *testing.T) {
 }
 
 func TestALongReplayIsThinnedWithoutLosingItsPeaks(t *testing.T) {
-	p := report.OfReplay("title", result(9001))
-	write(t, p)
+	r := result(43_200)
+	s := r.Runs[0].Series
+	// One minute of the month each: a peak of demand, no machine at all, a signal at its lowest.
+	s.Demand[20_001], s.Unmet[20_001] = 1e6, 77
+	s.Regular[30_003], s.Spot[30_003] = 0, 0
+	low := -5.0
+	s.Signals["cpu"][10_002] = &low
+	p := report.OfReplay("title", r)
+	html := write(t, p)
 	run := p.Runs[0]
-	if n := len(run.At); n != 3001 {
-		t.Fatalf("got %d points, want 3001 of three minutes", n)
+	if n := len(run.At); n > 4000 || n < 3000 {
+		t.Fatalf("got %d points", n)
 	}
-	if run.Demand[0] != 2 || run.Spot[0] != 1 || run.Regular[1] != 5 || run.Signals[0].Values[0] != 1 || run.Cost[3000] != 9001 {
-		t.Errorf("got demand %v, regular %v, signal %v, cost %v", run.Demand[0], run.Regular[1], run.Signals[0].Values[0], run.Cost[3000])
+	if slices.Max(run.Demand) != 1e6 || slices.Max(run.Unmet) != 43_199/10.0 && slices.Max(run.Unmet) < 77 {
+		t.Errorf("a peak is lost: %g, %g", slices.Max(run.Demand), slices.Max(run.Unmet))
+	}
+	at := slices.IndexFunc(run.Regular[100:], func(v float64) bool { return v == 0 })
+	if at < 0 || run.Spot[100+at] != 0 {
+		t.Error("the minute without a machine is lost")
+	}
+	if slices.Min(run.Signals[0].Values) != -5 {
+		t.Error("the signal's lowest is lost")
+	}
+	if run.Cost[len(run.Cost)-1] != 43_200 || run.At[len(run.At)-1] >= start.Unix()+43_200*60 {
+		t.Errorf("the end is %g at %d", run.Cost[len(run.Cost)-1], run.At[len(run.At)-1])
+	}
+	// Where a peak is drawn is not far from where it was.
+	peak := slices.Index(run.Demand, 1e6)
+	if far := run.At[peak] - (start.Unix() + 20_001*60); far > 22*60 || far < -22*60 {
+		t.Errorf("the peak is drawn %d s off", far)
+	}
+	if run.Note == "" || len(html) > 4<<20 {
+		t.Errorf("%d bytes, note %q", len(html), run.Note)
+	}
+}
+
+func TestOfVeryManyDecisionsChangesKeepTheirExplanation(t *testing.T) {
+	r := result(100)
+	change, hold := r.Runs[0].Decisions[0], r.Runs[0].Decisions[0]
+	hold.Action, hold.Direction = scale.Hold, ""
+	for range 1500 {
+		r.Runs[0].Decisions = append(r.Runs[0].Decisions, hold, change)
+	}
+	run := report.OfReplay("title", r).Runs[0]
+	if len(run.Decisions) != 3001 || run.Decisions[1].Text != "" || run.Decisions[2].Text == "" || !strings.Contains(run.Note, "only changes") {
+		t.Errorf("%d decisions, note %q", len(run.Decisions), run.Note)
 	}
 }
 

@@ -16,6 +16,9 @@ import (
 // several policies stays a file of some megabytes.
 const pointsMost = 4000
 
+// textsMost bounds how many decisions of a run are explained one by one: a month of them is some megabytes of text.
+const textsMost = 2000
+
 // everywhere names the rows that sum up all traces.
 const everywhere = "all traces"
 
@@ -28,15 +31,26 @@ func OfReplay(title string, r *replay.Result) *Page {
 		}
 	}
 	for _, v := range r.Verdicts {
-		p.Summary = append(p.Summary, v.Policy+": "+v.Text)
+		p.Comparisons = append(p.Comparisons, Comparison{
+			Policy: v.Policy, Against: v.Against, Verdict: v.Verdict, Cost: v.CostPercent, Unmet: v.UnmetPoints, SpeedUp: v.SpeedUp, Runs: runsText(&v),
+		})
 	}
 	for _, g := range r.Gates {
 		p.Summary = append(p.Summary, gateText(g))
 	}
 	for _, s := range r.Policies {
-		if s.About != "" {
-			p.Assumptions = append(p.Assumptions, Assumption{Name: s.Kind + " " + s.Name, Value: s.About, Why: strings.Join(s.Notes, "\n")})
+		about := s.About
+		if about == "" && s.Pool != "" {
+			about = fmt.Sprintf("Pool %s of policies %.12s.", s.Pool, s.Revision)
 		}
+		p.Policies = append(p.Policies, Policy{Name: s.Name, Kind: s.Kind, About: about, Notes: s.Notes})
+	}
+	for _, t := range r.Traces {
+		p.Assumptions = append(p.Assumptions, Assumption{
+			Name: "trace " + t.Name, Value: fmt.Sprintf("%s, from %s, %d steps of %d s", t.Origin, t.Start.UTC().Format("2006-01-02 15:04"), t.Steps, t.StepSeconds),
+			Why: strings.TrimSpace(fmt.Sprintf("%d steps are missing and have the value before. At its peak it needs %d instances. %s",
+				t.Missing, t.PeakInstances, strings.Join(t.Notes, " "))),
+		})
 	}
 	for _, a := range r.Assumptions {
 		p.Assumptions = append(p.Assumptions, Assumption{
@@ -46,13 +60,18 @@ func OfReplay(title string, r *replay.Result) *Page {
 	measures := slices.Clone(r.Measures)
 	slices.SortStableFunc(measures, func(a, b replay.Measure) int { return rank(a.Name) - rank(b.Name) })
 	for _, m := range measures {
+		unit := m.Unit
+		if unit == "currency" {
+			unit = currencyOf(r)
+		}
 		p.Measures = append(p.Measures, Measure{
-			Key: m.Name, Name: words(m.Name), Unit: m.Unit, Better: m.Better, Meaning: m.About, Digits: digits(r, m.Name),
+			Key: m.Name, Name: words(m.Name), Unit: unit, Better: m.Better, Meaning: m.About, Digits: digits(r, m.Name),
+			Main: rank(m.Name) < len(first),
 		})
 	}
 	verdicts(p, r)
 	for i := range r.Runs {
-		p.draw(&r.Runs[i])
+		p.draw(&r.Runs[i], currencyOf(r))
 	}
 	if r.Redecided != nil {
 		redecided(p, r.Redecided)
@@ -60,8 +79,26 @@ func OfReplay(title string, r *replay.Result) *Page {
 	return p
 }
 
-// first are the measures that are looked at first.
-var first = []string{"unmet_demand", "cost"}
+// currencyOf is what costs are counted in.
+func currencyOf(r *replay.Result) string {
+	for _, a := range r.Assumptions {
+		if a.Name == "price_regular" {
+			unit := strings.TrimSuffix(a.Unit, "/h")
+			if of, ok := strings.CutPrefix(unit, "of one "); ok {
+				// A price that is a share of another machine's makes costs that are hours of that machine.
+				return of + " hours"
+			}
+			return unit
+		}
+	}
+	return ""
+}
+
+// first are the measures that are looked at first, and in which order.
+var first = []string{
+	"unmet_demand", "unmet_time", "unmet_longest", "over_provision", "cost", "cost_vs_foresight", "changes_per_day", "flaps_per_day", "spot_share",
+	"interruptions_per_day",
+}
 
 // rank puts the measures that are looked at first before the others.
 func rank(measure string) int {
@@ -84,6 +121,20 @@ func gateText(g replay.Gate) string {
 		verb = "fails"
 	}
 	return fmt.Sprintf("Gate %s %s: %s is worse than today by %.2f %%, and %.2f %% are allowed.", words(g.Measure), verb, g.Policy, g.Worse, g.Allowed)
+}
+
+// runsText says how single runs compare.
+func runsText(v *replay.Verdict) string {
+	var parts []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{v.Better, replay.Better}, {v.Same, replay.Same}, {v.Trade, replay.Trade}, {v.Worse, replay.Worse}} {
+		if c.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // words is a key as a person writes it.
@@ -155,7 +206,7 @@ func middle(all []float64) Value {
 }
 
 // draw adds a run with series to the page.
-func (p *Page) draw(run *replay.Run) {
+func (p *Page) draw(run *replay.Run, currency string) {
 	s := run.Series
 	if s == nil || len(s.Demand) == 0 || s.StepSeconds <= 0 {
 		return
@@ -164,60 +215,114 @@ func (p *Page) draw(run *replay.Run) {
 	if slices.ContainsFunc(p.Runs, func(r Run) bool { return r.Policy == run.Policy && r.Trace == run.Trace }) {
 		name = fmt.Sprintf("%s, seed %d", run.Trace, run.Seed)
 	}
-	n := len(s.Demand)
-	block := (n + pointsMost - 1) / pointsMost
-	out := Run{Policy: run.Policy, Trace: name}
-	for from := 0; from < n; from += block {
-		out.At = append(out.At, s.Start.Unix()+int64(from)*int64(s.StepSeconds))
+	block := (len(s.Demand) + pointsMost - 1) / pointsMost
+	out := Run{Policy: run.Policy, Trace: name, Currency: currency}
+	for _, i := range places(len(s.Demand), block) {
+		out.At = append(out.At, s.Start.Unix()+int64(i)*int64(s.StepSeconds))
 	}
-	out.Demand, out.Unmet = thin(s.Demand, block, slices.Max), thin(s.Unmet, block, slices.Max)
-	out.Regular, out.Spot, out.Wanted = thin(floats(s.Regular), block, last), thin(floats(s.Spot), block, last), thin(floats(s.Ordered), block, last)
-	out.Cost = thin(summed(s.Cost), block, last)
+	out.Demand, out.Unmet = thin(s.Demand, block), thin(s.Unmet, block)
+	whole, regular := floats(s.Regular), floats(s.Regular)
+	for i, n := range s.Spot {
+		whole[i] += float64(n)
+	}
+	// What is in service altogether keeps its extremes, and so does the regular part of it; Spot is what lies between.
+	out.Spot, out.Regular, out.Wanted = thin(whole, block), thin(regular, block), thin(floats(s.Ordered), block)
+	spot := make(Column, len(out.Spot))
+	for i := range spot {
+		spot[i] = max(0, out.Spot[i]-out.Regular[i])
+	}
+	out.Spot, out.Cost = spot, thin(summed(s.Cost), block)
+	units := unitsOf(run.Decisions)
 	for _, name := range slices.Sorted(maps.Keys(s.Signals)) {
-		out.Signals = append(out.Signals, Line{Name: name, Values: thin(known(s.Signals[name]), block, mean)})
+		out.Signals = append(out.Signals, Line{Name: name, Unit: units[name], Values: thin(known(s.Signals[name]), block)})
 	}
+	if len(s.PriceRegular) > 0 {
+		out.Prices = []Line{{Name: "regular", Values: thin(s.PriceRegular, block)}, {Name: "Spot", Values: thin(s.PriceSpot, block)}}
+	}
+	short := len(run.Decisions) > textsMost
 	for i := range run.Decisions {
-		out.Decisions = append(out.Decisions, decisionOf(&run.Decisions[i]))
+		d := decisionOf(&run.Decisions[i])
+		if short && d.Action != string(scale.Scale) {
+			d.Text = ""
+		}
+		out.Decisions = append(out.Decisions, d)
 	}
 	for _, e := range run.Events {
-		out.Events = append(out.Events, Event{At: e.At.Unix(), Kind: words(e.Kind), Text: strings.TrimSpace(fmt.Sprintf("%d instances %s", e.Instances, e.Zone))})
+		out.Events = append(out.Events, Event{At: e.At.Unix(), Kind: words(e.Kind), Text: eventText(&e)})
 	}
 	if block > 1 {
-		out.Note = fmt.Sprintf("Each point stands for %v: demand and unmet demand at their highest, counts as they were last, signals on average.",
-			time.Duration(block*s.StepSeconds)*time.Second)
+		out.Note = fmt.Sprintf("Two points stand for %v: the lowest and the highest figure of that time, in the order in which they came.",
+			2*time.Duration(block*s.StepSeconds)*time.Second)
+	}
+	if short {
+		out.Note = strings.TrimSpace(out.Note + fmt.Sprintf(" Of more than %d decisions only changes have their explanation here; trimtab replay --json has all.", textsMost))
 	}
 	p.Runs = append(p.Runs, out)
 }
 
-// thin makes one figure of each block.
-func thin(c []float64, block int, of func([]float64) float64) Column {
-	if len(c) == 0 {
-		return nil
+func eventText(e *replay.Event) string {
+	text := fmt.Sprintf("%d instances", e.Instances)
+	if e.Zone != "" {
+		text += ", zone " + e.Zone
 	}
-	if block == 1 {
-		return c
-	}
-	out := make(Column, 0, len(c)/block+1)
-	for part := range slices.Chunk(c, block) {
-		out = append(out, of(part))
-	}
-	return out
+	return text
 }
 
-func last(c []float64) float64 { return c[len(c)-1] }
-
-// mean is that of the figures that are known.
-func mean(c []float64) float64 {
-	sum, n := 0.0, 0
-	for _, v := range c {
-		if !math.IsNaN(v) {
-			sum, n = sum+v, n+1
+// unitsOf are the units of signals, which decisions know.
+func unitsOf(decisions []replay.Decision) map[string]string {
+	units := map[string]string{}
+	for i := range decisions {
+		for name, s := range decisions[i].Signals {
+			units[name] = s.Unit
 		}
 	}
-	if n == 0 {
-		return math.NaN()
+	return units
+}
+
+// places are the steps at which points are drawn: the beginning of each pair of blocks, and its middle.
+func places(n, block int) (all []int) {
+	for from := 0; from < n; from += 2 * block {
+		all = append(all, from)
+		if rest := min(2*block, n-from); rest > 1 {
+			all = append(all, from+(rest+1)/2)
+		}
 	}
-	return sum / float64(n)
+	return all
+}
+
+// thin makes two figures of each pair of blocks: its lowest and its highest, in the order in which they came. A figure that
+// is not known does not count where another is.
+func thin(c []float64, block int) Column {
+	if block <= 1 {
+		return c
+	}
+	out := make(Column, 0, len(c)/block+2)
+	for part := range slices.Chunk(c, 2*block) {
+		low, high := -1, -1
+		for i, v := range part {
+			if math.IsNaN(v) {
+				continue
+			}
+			if low < 0 || v < part[low] {
+				low = i
+			}
+			if high < 0 || v > part[high] {
+				high = i
+			}
+		}
+		switch {
+		case low < 0:
+			out = append(out, math.NaN(), math.NaN())
+		case low <= high:
+			out = append(out, part[low], part[high])
+		default:
+			out = append(out, part[high], part[low])
+		}
+		if len(part) == 1 {
+			out = out[:len(out)-1]
+		}
+	}
+	return out
 }
 
 func floats(c []int) []float64 {
@@ -269,7 +374,7 @@ func decisionOf(d *replay.Decision) Decision {
 		if r.State == scale.ReasonKnown {
 			wants = fmt.Sprint(r.Instances)
 		}
-		say("  %s", strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", r.Code, r.Name, wants, r.Detail)))
+		say("  %s", strings.TrimSpace(fmt.Sprintf("%s %s: %s %s", r.Code, r.Name, wants, r.Detail))+numbers(r.Numbers))
 	}
 	for _, a := range d.Adjustments {
 		say("rail %s", strings.TrimSpace(fmt.Sprintf("%s, %s: %d → %d %s", a.Rail, a.Code, a.Before, a.After, a.Detail)))
@@ -287,8 +392,27 @@ func decisionOf(d *replay.Decision) Decision {
 	if d.Note != "" {
 		say("note: %s", d.Note)
 	}
+	if d.Key != "" {
+		say("journal entry %s", d.Key)
+	}
 	out.Text = strings.TrimSpace(b.String())
 	return out
+}
+
+// numbers are what a reason reckoned with; thousandths are written as what they are thousandths of.
+func numbers(all map[string]int64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if short, ok := strings.CutSuffix(name, "_milli"); ok {
+			parts = append(parts, fmt.Sprintf("%s %g", words(short), float64(all[name])/1000))
+		} else {
+			parts = append(parts, fmt.Sprintf("%s %d", words(name), all[name]))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 func railsOf(all []scale.Adjustment) (rails []Rail) {

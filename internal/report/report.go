@@ -25,11 +25,40 @@ type Page struct {
 	// Summary are sentences shown under the title.
 	Summary []string `json:"summary,omitempty"`
 	// Today names the policy that the others are compared with, empty for the first one.
-	Today       string       `json:"today,omitempty"`
+	Today string `json:"today,omitempty"`
+	// Comparisons set each candidate against every other policy.
+	Comparisons []Comparison `json:"comparisons,omitempty"`
+	// Policies say what takes part.
+	Policies    []Policy     `json:"policies,omitempty"`
 	Measures    []Measure    `json:"measures"`
 	Verdicts    []Verdict    `json:"verdicts"`
 	Runs        []Run        `json:"runs"`
 	Assumptions []Assumption `json:"assumptions,omitempty"`
+}
+
+// Comparison is a candidate against another policy: a verdict, and the differences that it stands on.
+type Comparison struct {
+	Policy  string `json:"policy"`
+	Against string `json:"against"`
+	// Verdict is "better", "worse", "same" or "trade".
+	Verdict string `json:"verdict"`
+	// Cost is in per cent of the other's, Unmet in percentage points.
+	Cost  float64 `json:"cost"`
+	Unmet float64 `json:"unmet"`
+	// SpeedUp is the elastic speed-up, nil where it is not defined.
+	SpeedUp *float64 `json:"speed_up,omitempty"`
+	// Runs says how single runs compare.
+	Runs string `json:"runs,omitempty"`
+}
+
+// Policy is one that takes part.
+type Policy struct {
+	Name string `json:"name"`
+	// Kind is "candidate", "today" or "baseline".
+	Kind  string `json:"kind"`
+	About string `json:"about,omitempty"`
+	// Notes are what is to be known of one that was made of something else.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Measure is a column of the verdict table.
@@ -42,6 +71,8 @@ type Measure struct {
 	// Better is "lower", "higher" or empty where neither is.
 	Better string `json:"better,omitempty"`
 	Digits int    `json:"digits"`
+	// Main is true for one that is shown from the beginning.
+	Main bool `json:"main,omitempty"`
 }
 
 // Verdict is a row of the verdict table.
@@ -76,6 +107,8 @@ type Run struct {
 	Cost     Column `json:"cost,omitempty"`
 	Currency string `json:"currency,omitempty"`
 	Signals  []Line `json:"signals,omitempty"`
+	// Prices are those in force where they move.
+	Prices []Line `json:"prices,omitempty"`
 	// Decisions are those that changed something or that a rail changed, in order.
 	Decisions []Decision `json:"decisions,omitempty"`
 	// Note is a sentence shown above the charts.
@@ -220,6 +253,9 @@ func (r *Run) check() error {
 	}
 	for _, s := range r.Signals {
 		columns["signal "+s.Name] = s.Values
+	}
+	for _, s := range r.Prices {
+		columns["price "+s.Name] = s.Values
 	}
 	for name, c := range columns {
 		if len(c) != 0 && len(c) != len(r.At) {

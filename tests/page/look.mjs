@@ -61,11 +61,22 @@ async function look(theme) {
   await page.waitForSelector("tr.marked");
   assert.match(page.url(), /#d-\d+-\d+$/, "a decision has an address");
 
+  // What happened to the fleet tells itself too.
+  await page.locator(".chart", { hasText: "Rails that fired" }).first().scrollIntoViewIfNeeded();
+  await over(page, ".chart:has(h3:text('Rails that fired')) .u-over", /evicted|quota|step/);
+
+  // Every measure, on one trace.
+  const columns = await page.locator("#verdict thead th").count();
+  await page.check("#every");
+  assert.ok((await page.locator("#verdict thead th").count()) > columns, "every measure is more than the main ones");
+  await page.selectOption("#verdict-trace", { index: 0 });
+  assert.ok((await page.locator("#comparison tbody tr").count()) > 0, "the candidate is compared");
+
   // A drag zooms every chart, and the button takes it back.
   await page.evaluate(() => scrollTo(0, 0));
-  const over = page.locator(".u-over").first();
-  await over.scrollIntoViewIfNeeded();
-  const box = await over.boundingBox();
+  const field = page.locator(".u-over").first();
+  await field.scrollIntoViewIfNeeded();
+  const box = await field.boundingBox();
   await page.mouse.move(box.x + box.width * 0.3, box.y + 60);
   await page.mouse.down();
   await page.mouse.move(box.x + box.width * 0.5, box.y + 60, { steps: 4 });
@@ -75,6 +86,22 @@ async function look(theme) {
   const whole = await page.evaluate(() => { const r = JSON.parse(document.getElementById("data").textContent).runs[0].at; return r.at(-1) - r[0]; });
   assert.ok(zoom && Math.abs((zoom[1] - zoom[0]) / whole - 0.2) < 0.05, `a drag over a fifth shows a fifth of the time: ${zoom} of ${whole}`);
   await shot("zoomed");
+  // Decisions are those of the time shown.
+  await page.waitForTimeout(200);
+  const times = await page.locator("#decisions tbody tr td:first-child").allInnerTexts();
+  assert.ok(times.length > 0 && times.every((t) => { const s = Date.parse(t.replace(" ", "T") + "Z") / 1e3; return s >= zoom[0] && s <= zoom[1]; }), "only decisions of the time shown are listed");
+  await page.selectOption("#kinds", "rails");
+  await page.selectOption("#kinds", "");
+
+  // The same without a pointer.
+  await page.focus("#charts");
+  await page.keyboard.press("+");
+  const closer = await page.evaluate(() => draw.range());
+  assert.ok(Math.abs((closer[1] - closer[0]) / (zoom[1] - zoom[0]) - 0.5) < 0.05, "plus zooms in");
+  await page.keyboard.press("ArrowRight");
+  const later = await page.evaluate(() => draw.range());
+  assert.ok(later[0] > closer[0], "an arrow moves");
+  for (const button of ["#out", "#back", "#on", "#in"]) await page.click(button);
   await page.click("#whole");
   const back = await page.evaluate(() => draw.range());
   assert.equal(back[1] - back[0], whole, "the button shows the whole time again");
@@ -106,14 +133,19 @@ function inked(page) {
 }
 
 // hover moves the pointer along the first chart until a mark answers.
-async function hover(page) {
-  const over = page.locator(".u-over").first();
-  await over.scrollIntoViewIfNeeded();
-  const box = await over.boundingBox();
-  for (let x = 10; x < box.width; x += 8) {
-    for (let y = 10; y < box.height; y += 12) {
+function hover(page) {
+  return over(page, ".u-over", /./);
+}
+
+// over moves the pointer along a chart until a mark answers in such words.
+async function over(page, selector, says) {
+  const field = page.locator(selector).first();
+  await field.scrollIntoViewIfNeeded();
+  const box = await field.boundingBox();
+  for (let x = 4; x < box.width; x += 8) {
+    for (let y = 6; y < box.height; y += 9) {
       await page.mouse.move(box.x + x, box.y + y);
-      if (await page.locator("#tip").isVisible()) return;
+      if ((await page.locator("#tip").isVisible()) && says.test(await page.locator("#tip").innerText())) return;
     }
   }
   assert.fail("no mark answers to the pointer");

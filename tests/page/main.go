@@ -36,18 +36,26 @@ func write(path string) error {
 func page() *report.Page {
 	p := &report.Page{
 		Title: "A week of web under two policies", Kind: "closed loop · what the policy does changes what its signals say",
-		Summary: []string{"next spends less than today at the same unmet demand."},
-		Today:   "today",
+		Summary: []string{"next spends less than now at the same unmet demand."},
+		Today:   "now",
+		Comparisons: []report.Comparison{
+			{Policy: "next", Against: "now", Verdict: "better", Cost: -18.2, Unmet: 0, SpeedUp: new(float64), Runs: "2 better"},
+			{Policy: "next", Against: "static_peak", Verdict: "trade", Cost: -61.5, Unmet: 0.41, Runs: "1 better, 1 trade"},
+		},
+		Policies: []report.Policy{
+			{Name: "next", Kind: "candidate", About: "Pool web of policies 1a2b3c."}, {Name: "now", Kind: "today", About: "Pool web of policies 4d5e6f."},
+			{Name: "static_peak", Kind: "baseline", About: "As many as the peak needs, always.", Notes: []string{"told: a note of two", "lost: words"}},
+		},
 		Measures: []report.Measure{
-			{Key: "unmet", Name: "Unmet demand", Unit: "%", Meaning: "Share of demand that found no instance in service.", Better: "lower", Digits: 2},
-			{Key: "cost", Name: "Cost", Unit: "$", Meaning: "Price of every machine from its creation to its end.", Better: "lower", Digits: 1},
+			{Key: "unmet", Name: "Unmet demand", Unit: "%", Meaning: "Share of demand that found no instance in service.", Better: "lower", Digits: 2, Main: true},
+			{Key: "cost", Name: "Cost", Unit: "$", Meaning: "Price of every machine from its creation to its end.", Better: "lower", Digits: 1, Main: true},
 			{Key: "spot", Name: "Spot share", Unit: "%", Meaning: "Share of machine hours that were Spot.", Digits: 0},
 		},
 		Assumptions: []report.Assumption{{Name: "boot time", Value: "log-normal, median 90 s", Why: "from the pool's warm-up"}},
 	}
 	low, high := 0.2, 0.6
 	for t, trace := range []string{"office hours", "flash crowd"} {
-		for i, policy := range []string{"today", "next"} {
+		for i, policy := range []string{"now", "next"} {
 			p.Verdicts = append(p.Verdicts, report.Verdict{Policy: policy, Trace: trace, Values: map[string]report.Value{
 				"unmet": {Middle: 0.4, Low: &low, High: &high}, "cost": {Middle: 120 - 25*float64(i) + float64(t)}, "spot": {Middle: 60},
 			}})
@@ -93,5 +101,11 @@ func run(policy, trace string, tight, crowd float64) report.Run {
 		queue.Values = append(queue.Values, 40*max(0, demand-float64(have)))
 	}
 	r.Signals = []report.Line{cpu, queue}
+	price := report.Line{Name: "Spot"}
+	for m := range minutes {
+		price.Values = append(price.Values, 0.05+0.02*math.Floor(float64(m)/2000))
+	}
+	r.Prices = []report.Line{price}
+	r.Events = []report.Event{{At: r.At[3000], Kind: "evicted", Text: "4 instances, zone 2"}, {At: r.At[7000], Kind: "quota", Text: "2 instances"}}
 	return r
 }
