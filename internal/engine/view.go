@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"trimtab/internal/account"
 	"trimtab/internal/guard"
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
@@ -24,6 +25,7 @@ func (e *Engine) view(v *visit) *scale.View {
 	}
 	view.Groups = e.groupViews(v)
 	view.Spot = spot.Look(p.SpotRisk, c.Facts, &c.Memory, v.now)
+	view.Spending = v.spending()
 	view.Memory.InFlight, view.Memory.InFlightSince = nil, time.Time{}
 	if c.Intent != nil {
 		to := c.Intent.To
@@ -42,6 +44,14 @@ func (e *Engine) view(v *visit) *scale.View {
 		}
 	}
 	return view
+}
+
+// spending is what the pool has spent, both sets of a pair together.
+func (v *visit) spending() *scale.SpendingView {
+	if v.pairOf == nil {
+		return account.Look(v.pool.Spending, v.control.Memory.Account)
+	}
+	return account.Look(v.pool.Spending, v.control.Memory.Account, v.other.Memory.Account)
 }
 
 // inService answers how many instances were in service at an instant: the lower of the counts then and one warm-up

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"trimtab/internal/account"
 	"trimtab/internal/guard"
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
@@ -269,6 +270,9 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	}
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""
 	c.Memory.Drift = scale.Drifted(c.Memory.Drift, facts, c.Memory.Evictions)
+	c.Memory.Account = account.Keep(c.Memory.Account, account.Read{
+		Pool: v.pool.Pool, Facts: facts, Memory: &c.Memory, Paired: v.pairOf != nil, Other: v.other.Facts.Live,
+	})
 	if d := c.Memory.Drift; v.failed && d != nil && facts.Live != nil && facts.Live.Pending() == 0 {
 		d.Sure = d.Seen
 	}

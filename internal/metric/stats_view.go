@@ -240,6 +240,9 @@ func (m *merger) view(sig *scale.Signal, now time.Time, instances func(time.Time
 	v.DelaySeconds, v.IntervalSeconds = int(delay/time.Second), int(interval/time.Second)
 	// A resolved alert says nothing more until it fires again.
 	resolved := m.format == scale.FormatAlert && hasLast && v.Last == 0
+	if every := max(interval, sig.Bucket); every > 0 && !resolved {
+		v.Missed = int(max(age-delay, 0) / every)
+	}
 	switch {
 	case now.Sub(v.NewestAt) >= stale && !resolved:
 		v.State = scale.SignalStale

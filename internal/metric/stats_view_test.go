@@ -330,6 +330,6 @@ func TestSumsAreExactAtTheEndsOfTheirRange(t *testing.T) {
 
 // withoutArrival is a view without what it says about how samples arrive.
 func withoutArrival(v scale.SignalView) scale.SignalView {
-	v.Format, v.DelaySeconds, v.IntervalSeconds, v.StaleAfterSeconds, v.Silence = 0, 0, 0, 0, ""
+	v.Format, v.DelaySeconds, v.IntervalSeconds, v.StaleAfterSeconds, v.Silence, v.Missed = 0, 0, 0, 0, "", 0
 	return v
 }

@@ -301,6 +301,9 @@ func document(v *scale.View) map[string]any {
 			put(s.Has&scale.HasCount != 0, "count_milli", s.Count)
 			put(true, "last_milli", s.Last)
 		}
+		if s.Missed > 0 {
+			m["missed"] = s.Missed
+		}
 		outlook(m, &s)
 		signals[name] = m
 	}
@@ -341,6 +344,7 @@ func document(v *scale.View) map[string]any {
 		"schedules": schedules,
 		"settings":  settings,
 		"spot":      interruptible(v.Spot),
+		"spending":  spending(v.Spending),
 		"groups":    groups(v.Groups),
 	}
 }
@@ -359,6 +363,18 @@ func groups(all map[string]scale.GroupView) map[string]any {
 	return m
 }
 
+// spending is what was spent.
+func spending(s *scale.SpendingView) any {
+	if s == nil {
+		return nil
+	}
+	return map[string]any{
+		"known": s.Known, "spent_micro": s.SpentMicro, "guessed_micro": s.GuessedMicro, "unwatched_seconds": s.UnwatchedSeconds,
+		"remaining_seconds": s.RemainingSeconds, "period_seconds": s.PeriodSeconds, "rate_micro": s.RateMicro,
+		"regular_micro": s.RegularMicro, "spot_micro": s.SpotMicro,
+	}
+}
+
 // interruptible is what is known of Spot.
 func interruptible(s *scale.SpotView) any {
 	if s == nil {
@@ -366,7 +382,11 @@ func interruptible(s *scale.SpotView) any {
 	}
 	m := map[string]any{
 		"missing": s.Missing, "blocked": s.Blocked, "quiet_seconds": nil, "changed_seconds": nil, "evicted": s.Evicted,
-		"rate_permille": s.RatePermille, "floor": nil,
+		"rate_permille": s.RatePermille, "floor": nil, "whole_seconds": nil, "served_seconds": s.ServedSeconds,
+		"seen_seconds": s.SeenSeconds,
+	}
+	if s.WholeSeconds != scale.Never {
+		m["whole_seconds"] = s.WholeSeconds
 	}
 	if s.QuietSeconds != scale.Never {
 		m["quiet_seconds"] = s.QuietSeconds

@@ -9,7 +9,7 @@ import (
 
 // clockKeys are the keys of the input whose values move with the clock alone. All else in it moves at an edge that the
 // engine can reckon: a signal turns stale, a schedule opens, a back-off ends.
-var clockKeys = []string{"now", "unix_seconds", "age_seconds", "seconds_left", "quiet_seconds", "changed_seconds"}
+var clockKeys = []string{"now", "unix_seconds", "age_seconds", "seconds_left", "quiet_seconds", "changed_seconds", "whole_seconds", "missed"}
 
 // HearsClock reports whether what a policy proposes may change with every second, because one of its rules may read how
 // late it is or how old something is. In doubt it does: the shipped library is known to take from the input only what it
@@ -126,7 +126,7 @@ func partHears(ref ast.Ref) bool {
 		return true
 	}
 	switch part {
-	case "version", "pool", "limits", "settings", "groups":
+	case "version", "pool", "limits", "settings", "groups", "spending":
 		return false
 	}
 	least := fieldAt[string(part)]

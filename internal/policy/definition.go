@@ -53,8 +53,8 @@ var (
 // poolFields are the fields of a definition.
 var poolFields = []string{
 	"scale_set", "spot_scale_set", "orchestration", "policy", "candidate", "mode", "limits", "signals", "schedules", "cooldown",
-	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "clean", "accept", "spot_risk", "groups", "labels",
-	"settings",
+	"stabilisation_seconds", "grow_step", "shrink_step", "warm_up_seconds", "repair", "shrink", "clean", "accept", "spot_risk",
+	"spending", "groups", "labels", "settings",
 }
 
 // definition is a pool and where it was written.
@@ -162,7 +162,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 			o.wrong("signals", "%s", problem)
 		}
 	}
-	p.SpotRisk = o.spotRisk()
+	p.SpotRisk, p.Spending = o.spotRisk(), o.spending()
 	p.Groups = o.groups(p.SpotScaleSet != "")
 	o.checkForecasts(p.Signals, p.Rails.WarmUpSeconds)
 	p.Schedules = o.schedules()

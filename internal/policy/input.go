@@ -23,6 +23,7 @@ var (
 	keyState, keyUnit, keyHasValue, keyValue    = key("state"), key("unit"), key("has_value"), key("value_milli")
 	keyAverage, keyMinimum, keyMaximum, keySum  = key("average_milli"), key("minimum_milli"), key("maximum_milli"), key("total_milli")
 	keyCount, keyLast, keyHasDemand, keyDemand  = key("count_milli"), key("last_milli"), key("has_demand"), key("demand_milli")
+	keyMissed                                   = key("missed")
 	keyBuckets, keyExpected, keyActive, keyLeft = key("buckets"), key("expected"), key("active"), key("seconds_left")
 
 	version = ast.IntNumberTerm(scale.ViewVersion)
@@ -132,6 +133,7 @@ func (t terms) input(v *scale.View) (ast.Value, *steadyOf, error) {
 		ast.Item(keyFacts, factsTerm(v)),
 		ast.Item(keyMemory, memoryTerm(v)),
 		ast.Item(keySpot, spotTerm(v.Spot)),
+		ast.Item(keySpending, spendingTerm(v.Spending)),
 		ast.Item(keyGroups, groupsTerm(v.Groups)),
 		ast.Item(keySignals, t.signals(v.Signals)),
 		ast.Item(keySchedules, t.schedules(v.Schedules, v.Now)),
@@ -207,7 +209,7 @@ func (t terms) signals(signals map[string]scale.SignalView) *ast.Term {
 
 // signal leaves out what was not measured: absence is not zero.
 func (t terms) signal(s *scale.SignalView) *ast.Term {
-	var room [15][2]*ast.Term
+	var room [16][2]*ast.Term
 	items := append(room[:0],
 		ast.Item(keyState, t.name(string(s.State))),
 		ast.Item(keyUnit, t.name(s.Unit)),
@@ -217,6 +219,9 @@ func (t terms) signal(s *scale.SignalView) *ast.Term {
 		ast.Item(keyBuckets, whole(int64(s.Buckets))),
 		ast.Item(keyExpected, whole(int64(s.Expected))),
 	)
+	if s.Missed > 0 {
+		items = append(items, ast.Item(keyMissed, whole(int64(s.Missed))))
+	}
 	items = t.outlook(items, s)
 	if s.State == scale.SignalMissing {
 		return ast.ObjectTerm(items...)

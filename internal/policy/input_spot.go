@@ -12,6 +12,8 @@ var (
 	keyEvicted, keyRate    = key("evicted"), key("rate_permille")
 	keyDated               = key("dated")
 	keyFloor               = key("floor")
+	keyWhole               = key("whole_seconds")
+	keyServed, keySeen     = key("served_seconds"), key("seen_seconds")
 )
 
 // spotTerm is what is known of the interruptible machines, null for a set without.
@@ -34,6 +36,9 @@ func spotTerm(s *scale.SpotView) *ast.Term {
 		ast.Item(keyBlocked, ast.InternedTerm(s.Blocked)),
 		ast.Item(keyQuiet, ago(s.QuietSeconds)),
 		ast.Item(keyChanged, ago(s.ChangedSeconds)),
+		ast.Item(keyWhole, ago(s.WholeSeconds)),
+		ast.Item(keyServed, whole(s.ServedSeconds)),
+		ast.Item(keySeen, whole(s.SeenSeconds)),
 		ast.Item(keyEvicted, whole(int64(s.Evicted))),
 		ast.Item(keyRate, whole(int64(s.RatePermille))),
 		ast.Item(keyFloor, floor),

@@ -78,11 +78,23 @@ func views(t testing.TB) map[string]*scale.View {
 		"Spot has disappointed": web(func(v *scale.View) {
 			floor := 3
 			v.Spot = &scale.SpotView{
-				Missing: 2, Blocked: true, ChangedSeconds: scale.Never, Evicted: 4, RatePermille: 90, Floor: &floor,
+				Missing: 2, Blocked: true, ChangedSeconds: scale.Never, ServedSeconds: 990, SeenSeconds: 1000, Evicted: 4, RatePermille: 90, Floor: &floor,
 			}
 		}),
 		"Spot is quiet": web(func(v *scale.View) {
-			v.Spot = &scale.SpotView{QuietSeconds: scale.Never, ChangedSeconds: 60}
+			v.Spot = &scale.SpotView{QuietSeconds: scale.Never, ChangedSeconds: 60, WholeSeconds: scale.Never}
+		}),
+		"money is counted": web(func(v *scale.View) {
+			v.Spending = &scale.SpendingView{
+				Known: true, SpentMicro: 5_000_000_000, GuessedMicro: 7, UnwatchedSeconds: 60, RemainingSeconds: -5,
+				PeriodSeconds: 2_678_400, RateMicro: 3_000_000, RegularMicro: 192_000, SpotMicro: 40_000,
+			}
+		}),
+		"money is not counted yet": web(func(v *scale.View) { v.Spending = &scale.SpendingView{RegularMicro: 5, SpotMicro: 5} }),
+		"samples were missed": web(func(v *scale.View) {
+			s := v.Signals["cpu"]
+			s.State, s.Missed = scale.SignalStale, 4
+			v.Signals["cpu"] = s
 		}),
 		"the pool is in a group": web(func(v *scale.View) {
 			v.Groups = map[string]scale.GroupView{"west": {Each: scale.Sum{VCPUs: 4, PerHourMicro: 192_000}, Others: 3, Silent: 1}}

@@ -73,6 +73,12 @@ func TestTheLibraryTakesWhatItsMetadataSay(t *testing.T) {
 			if custom["options"] != nil {
 				asked := call(`{"stranger_": 1}`)
 				switch name {
+				case "data.lib.mix.within_budget":
+					asked = name + `({"state": "idle"}, {"base": 1, "regular_percent": 2}, {"stranger_": 1})`
+				case "data.lib.mix.by_errors":
+					asked = name + `({"base": 1, "regular_percent": 2}, {"stranger_": 1})`
+				case "data.lib.scale.after_misses", "data.lib.scale.at_most_budget":
+					asked = name + `({"code": "a", "name": "x", "state": "idle"}, {"stranger_": 1})`
 				case "data.lib.mix.worth":
 					asked = name + `({"base": 1, "regular_percent": 2}, {"stranger_": 1})`
 				case "data.lib.scale.burning":

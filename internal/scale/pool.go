@@ -50,6 +50,8 @@ type Pool struct {
 	Schedules []Schedule
 	// SpotRisk is what evictions the pool must bear; nil if its definition does not say.
 	SpotRisk *SpotRisk
+	// Spending is how the pool's money is counted; nil if its definition gives no prices.
+	Spending *Spending
 	// Groups are the groups of pools that this one shares vCPUs or money with, ordered by name.
 	Groups []Membership
 	// Labels name the owner and anything else that operators select by.

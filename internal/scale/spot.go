@@ -18,6 +18,8 @@ type SpotRisk struct {
 	ConfidencePermille int
 	// CorrelationPercent says how far evictions come together: 0 for one by one.
 	CorrelationPercent int
+	// ChangePercent is by how much of the count the floor may change in an hour because of evictions.
+	ChangePercent int
 	// HourlyPermille is the published chance of a machine to be evicted within an hour, in thousandths (facts: VMSS 4).
 	HourlyPermille int
 }
@@ -32,6 +34,13 @@ type SpotView struct {
 	// the pool last grew or changed its mix. Never for not in memory.
 	QuietSeconds   int `json:"quiet_seconds"`
 	ChangedSeconds int `json:"changed_seconds"`
+	// WholeSeconds is how long every Spot machine that was asked for has been there and up: 0 while one is not, or while
+	// Blocked; Never if none was ever seen to be short.
+	WholeSeconds int `json:"whole_seconds"`
+	// ServedSeconds is for how long at least the pool's minimum of machines was up, of the SeenSeconds in which they were
+	// counted.
+	ServedSeconds int64 `json:"served_seconds,omitempty"`
+	SeenSeconds   int64 `json:"seen_seconds,omitempty"`
 	// Evicted is how many machines were evicted within a day.
 	Evicted int `json:"evicted,omitempty"`
 	// RatePermille is the chance of a machine to be evicted within an hour, in thousandths, and Floor the regular machines

@@ -71,6 +71,8 @@ type SignalView struct {
 	DelaySeconds      int    `json:"delay_seconds,omitempty"`
 	IntervalSeconds   int    `json:"interval_seconds,omitempty"`
 	StaleAfterSeconds int    `json:"stale_after_seconds,omitempty"`
+	// Missed is how many samples in a row should have come by now and have not; 0 for a signal that never had any.
+	Missed int `json:"missed,omitempty"`
 	// Silence says why nothing new may have come, where the state is stale.
 	Silence Silence `json:"silence,omitempty"`
 	// Trend is nil unless the definition asks for it and at least three buckets were measured.
@@ -181,6 +183,8 @@ type View struct {
 	Groups map[string]GroupView `json:"groups,omitempty"`
 	// Spot is what is known of the interruptible machines, nil for a set without.
 	Spot *SpotView `json:"spot,omitempty"`
+	// Spending is what the pool has spent in its period, nil for one without prices.
+	Spending *SpendingView `json:"spending,omitempty"`
 
 	Signals   map[string]SignalView   `json:"signals"`
 	Schedules map[string]ScheduleView `json:"schedules,omitempty"`
@@ -221,6 +225,8 @@ type Memory struct {
 	Growing *Recommendation `json:"growing,omitempty"`
 	// CleanedAt is when machines that serve nobody were last deleted; zero for never.
 	CleanedAt time.Time `json:"cleaned_at,omitzero"`
+	// Account is what was measured from one read of the facts to the next, nil before the first.
+	Account *Account `json:"account,omitempty"`
 	// Drift is how the machines have come apart from the nominal count, nil if they have not.
 	Drift *Drift `json:"drift,omitempty"`
 	// Trial is what is remembered of the pool's candidate, nil without one.

@@ -14,14 +14,30 @@ import (
 // priorHours is how many machine hours the published rate of evictions weighs against what the pool has seen itself.
 const priorHours = 100
 
+// micro is how many millionths make one.
+const micro = 1e6
+
 // Look puts together what is known of a pool's interruptible machines. It is nil for a set that has none.
 func Look(risk *scale.SpotRisk, facts scale.Facts, memory *scale.Memory, now time.Time) *scale.SpotView {
 	if !facts.Known() || !facts.Spot {
 		return nil
 	}
 	instances := memory.Instances(facts)
+	// What Trimtab has parked is off by its own doing.
+	parked, _ := memory.Off()
 	v := &scale.SpotView{
-		Missing: max(0, facts.Capacity-instances), QuietSeconds: scale.Never, ChangedSeconds: scale.Never,
+		Missing: max(0, facts.Capacity-parked-instances), QuietSeconds: scale.Never, ChangedSeconds: scale.Never,
+		WholeSeconds: scale.Never,
+	}
+	if a := memory.Account; a != nil {
+		v.ServedSeconds, v.SeenSeconds = a.ServedSeconds, a.SeenSeconds
+		switch {
+		case a.SpotShortAt.IsZero():
+		case !a.SpotShortAt.Before(a.At):
+			v.WholeSeconds = 0
+		default:
+			v.WholeSeconds = seconds(now.Sub(a.SpotShortAt))
+		}
 	}
 	for _, e := range memory.Evictions {
 		if age := now.Sub(e.At); age <= 24*time.Hour {
@@ -32,7 +48,7 @@ func Look(risk *scale.SpotRisk, facts scale.Facts, memory *scale.Memory, now tim
 	for _, b := range memory.BackOffs {
 		spotOnly := b.Class == scale.ClassNoSpot || b.Class == scale.ClassQuotaSpot || b.Class == scale.ClassSpotPrice
 		if spotOnly && now.Before(b.Until) {
-			v.Blocked, v.QuietSeconds = true, 0
+			v.Blocked, v.QuietSeconds, v.WholeSeconds = true, 0, 0
 		}
 	}
 	for _, at := range []time.Time{memory.GrownAt, memory.RemixedAt} {
@@ -42,10 +58,55 @@ func Look(risk *scale.SpotRisk, facts scale.Facts, memory *scale.Memory, now tim
 	}
 	if risk != nil {
 		rate := hourly(risk, v.Evicted, exposed(facts, instances))
+		if a := memory.Account; a != nil && a.Pace != nil {
+			rate = float64(a.Pace.RateMicro) / micro
+		}
 		floor := Share(instances, *risk, rate)
 		v.RatePermille, v.Floor = int(math.Round(rate*1000)), &floor
 	}
 	return v
+}
+
+// Paced is the rate of evictions that the floor follows after a read: as near to what is known now as the floor may
+// move. What the pool's own size calls for is followed at once; only what evictions change is held back.
+func Paced(old *scale.Pace, risk scale.SpotRisk, facts scale.Facts, memory *scale.Memory, at time.Time) *scale.Pace {
+	instances := memory.Instances(facts)
+	evicted := 0
+	for _, e := range memory.Evictions {
+		if at.Sub(e.At) <= 24*time.Hour {
+			evicted += e.Instances
+		}
+	}
+	wanted := int64(math.Round(hourly(&risk, evicted, exposed(facts, instances)) * micro))
+	if old == nil || risk.ChangePercent >= 100 {
+		return &scale.Pace{At: at, RateMicro: wanted}
+	}
+	floor := func(rate int64) int { return Share(instances, risk, float64(rate)/micro) }
+	// An hour allows so many; less than an hour its part, in whole machines.
+	hourlyMost := max(1, (instances*risk.ChangePercent+99)/100)
+	allowed := int(int64(min(max(0, at.Sub(old.At)), time.Hour)) * int64(hourlyMost) / int64(time.Hour))
+	from, to := floor(old.RateMicro), floor(wanted)
+	moves := to - from
+	if moves < 0 {
+		moves = -moves
+	}
+	switch {
+	case moves <= allowed:
+		return &scale.Pace{At: at, RateMicro: wanted}
+	case allowed == 0:
+		return old
+	}
+	// The floor never falls while the rate rises: the rate that moves it as far as allowed is found by halving.
+	near, far := old.RateMicro, wanted
+	for near-far > 1 || far-near > 1 {
+		middle := near + (far-near)/2
+		if d := floor(middle) - from; d <= allowed && -d <= allowed {
+			near = middle
+		} else {
+			far = middle
+		}
+	}
+	return &scale.Pace{At: at, RateMicro: near}
 }
 
 func seconds(d time.Duration) int { return int(max(d, 0) / time.Second) }

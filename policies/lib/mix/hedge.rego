@@ -6,13 +6,15 @@ package lib.mix
 #   Base and share as split has them while Spot is there; while it is not, as many regular instances more as Spot ones
 #   are missing, up to all. The first argument is the reason that says how many instances are wanted. Options: base;
 #   regular_percent (0 unless given); spare (so many instances come on top of those wanted, 0 unless given: see spare);
-#   hold_seconds (how long after the last eviction or failure the hedge stays, 900 unless given: at least what a
-#   machine takes to boot); cover: "missing" (unless given) counts machines that were asked for and are surely gone,
-#   while Spot has disappointed within hold_seconds; "unready" counts every Spot machine that is wanted and not ready
-#   yet, those of a growth too. While it is not known what is wanted or what is there, the split stays as it is.
+#   hold_seconds (how long after the last eviction or failure, and after Spot was seen to be whole again, the hedge
+#   stays, 900 unless given: at least what a machine takes to boot); slo (the share of time, such as 0.99, in which the
+#   pool's min must be up: while it was no more so far, as many are regular; not looked at unless given); cover:
+#   "missing" (unless given) counts machines that were asked for and are surely gone, while Spot has disappointed within
+#   hold_seconds; "unready" counts every Spot machine that is wanted and not ready yet, those of a growth too. While it
+#   is not known what is wanted or what is there, the split stays as it is.
 # scope: document
 # custom:
-#   options: [base, cover, hold_seconds, regular_percent, spare]
+#   options: [base, cover, hold_seconds, regular_percent, slo, spare]
 hedged(load, options) := {"fault": detail} if {
 	detail := _wrong_hedge(options)
 } else := {"fault": "the first argument is a reason, as the functions of lib.scale give it"} if {
@@ -22,11 +24,12 @@ hedged(load, options) := {"fault": detail} if {
 	is_object(input.spot)
 	_lacking(load.instances, options) == 0
 	not _held(options)
+	_guaranteed(options) <= _regular(load.instances, options)
 } else := {"base": max([regular, held]), "regular_percent": 0, "rounding": "regular_down"} if {
 	load.state == "known"
 	is_object(input.spot)
 	wanted := load.instances
-	regular := min([wanted, _regular(wanted, options) + _lacking(wanted, options)])
+	regular := min([wanted, max([_regular(wanted, options) + _lacking(wanted, options), _guaranteed(options)])])
 	held := min([wanted, _held_base(options)])
 } else := _as_it_is if {
 	_as_it_is
@@ -133,19 +136,38 @@ _held_base(options) := input.capacity.mix.base if {
 
 _recently(options) if _lately(input.spot, options)
 
+# For one boot after Spot is whole again, as machines that were counted show.
+_recently(options) if _within(input.spot.whole_seconds, options)
+
+# Where nobody has counted, what was asked for is taken to come up.
 _recently(options) if {
 	options.cover == "unready"
+	input.spot.seen_seconds == 0
 	_within(input.spot.changed_seconds, options)
+}
+
+# The regular instances that make up for an availability that was too low so far: the pool's min.
+_guaranteed(options) := input.limits.min if {
+	input.spot.seen_seconds > 0
+	input.spot.served_seconds * 1000 <= input.spot.seen_seconds * _thousandths(options.slo)
+} else := 0
+
+_thousandths(x) := round(x * 1000) if {
+	is_number(x)
+	x > 0
+	x < 1
 }
 
 _wrong_hedge(options) := "the second argument is an object of options, such as {\"base\": 2, \"spare\": 1}" if {
 	not is_object(options)
 } else := detail if {
-	known := {"base", "cover", "hold_seconds", "regular_percent", "spare"}
+	known := {"base", "cover", "hold_seconds", "regular_percent", "slo", "spare"}
 	detail := _wrong_plan("mix.hedged", object.union({"regular_percent": 0}, options), known)
 } else := "spare and hold_seconds must be whole numbers from 0 up" if {
 	some name in {"spare", "hold_seconds"}
 	not _whole(object.get(options, name, 0))
+} else := "slo must be a share above 0 and below 1" if {
+	not _thousandths(object.get(options, "slo", 0.99))
 } else := "cover must be missing or unready" if {
 	not object.get(options, "cover", "missing") in {"missing", "unready"}
 }

@@ -9,6 +9,9 @@ _calm_spot := {
 	"blocked": false,
 	"quiet_seconds": null,
 	"changed_seconds": null,
+	"whole_seconds": null,
+	"served_seconds": 0,
+	"seen_seconds": 0,
 	"evicted": 0,
 	"rate_permille": 0,
 	"floor": null,
@@ -75,6 +78,42 @@ test_hedged_is_held_after_a_change_where_it_counts_what_is_ready if {
 	[lately.base, later.base] == [6, 2]
 }
 
+# Whole again for 599 and for 600 seconds, with a hedge of four above a base of two.
+test_hedged_holds_the_fallback_for_one_boot_after_spot_is_whole_again[note] if {
+	some note, tc in {
+		"not whole": {"whole": 0, "want": 6},
+		"whole for less than a boot": {"whole": 599, "want": 6},
+		"whole for a boot": {"whole": 600, "want": 2},
+		"never short": {"whole": null, "want": 2},
+	}
+	some cover in ["missing", "unready"]
+	options := {"base": 2, "cover": cover, "hold_seconds": 600}
+	lately := {"whole_seconds": tc.whole, "changed_seconds": 10, "seen_seconds": 60}
+	blend := mix.hedged(_load(10), options) with input as _fleet(6, 8, lately)
+	blend.base == tc.want
+}
+
+# If availability so far is at most the objective, the minimum is kept on demand (features: C11).
+test_hedged_keeps_the_minimum_regular_while_too_little_was_available[note] if {
+	some note, tc in {
+		"99 of 100 hours, which is no more than the objective": {"served": 356400, "seen": 360000, "want": 4},
+		"a second more": {"served": 356401, "seen": 360000, "want": 0},
+		"nothing was watched": {"served": 0, "seen": 0, "want": 0},
+	}
+	some cover in ["missing", "unready"]
+	lately := {"served_seconds": tc.served, "seen_seconds": tc.seen}
+	view := object.union(_fleet(0, 11, lately), {"limits": {"min": 4}})
+	blend := mix.hedged(_load(10), {"base": 0, "spare": 1, "slo": 0.99, "cover": cover}) with input as view
+	blend.base == tc.want
+}
+
+test_hedged_takes_the_larger_of_what_is_lacking_and_the_minimum if {
+	lately := {"served_seconds": 0, "seen_seconds": 60}
+	view := object.union(_fleet(0, 4, lately), {"limits": {"min": 4}})
+	blend := mix.hedged(_load(10), {"base": 0, "spare": 1, "slo": 0.99, "cover": "unready"}) with input as view
+	blend.base == 7
+}
+
 test_hedged_leaves_the_split_as_it_is_while_something_is_not_known[note] if {
 	some note, tc in {
 		"what is wanted": {"load": {"code": "track", "name": "cpu", "state": "unknown"}, "over": {}},
@@ -106,6 +145,10 @@ test_hedged_says_what_is_wrong[note] if {
 		"a spare that is a fraction": {
 			"options": {"base": 2, "spare": 0.5},
 			"fault": "spare and hold_seconds must be whole numbers from 0 up",
+		},
+		"an objective that is no share": {
+			"options": {"base": 2, "slo": 99},
+			"fault": "slo must be a share above 0 and below 1",
 		},
 		"a way of counting that does not exist": {
 			"options": {"base": 2, "cover": "all"},

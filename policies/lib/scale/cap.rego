@@ -114,11 +114,12 @@ _mixed(blend) if {
 	blend.regular_percent <= 100
 }
 
+# More than the contract lets a ceiling be is no ceiling.
 _ceiling(code, name, n, figures) := {
 	"code": code,
 	"name": name,
 	"state": "known",
-	"at_most": n,
+	"at_most": min([n, 100000]),
 	"numbers": figures,
 }
 
