@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"trimtab/internal/guard"
@@ -173,9 +172,10 @@ func conclude(c *scale.Control, in *scale.Intent, now time.Time, result scale.Re
 			if scale.OfSize(b.Class) {
 				b.Size = c.Facts.Size
 			}
+			zoned(c, &b, failure, now)
 			c.Memory.BackOffs = append(inForce(c.Memory.BackOffs, now), b)
 			if c.Facts.Spot && scale.SpotShort(b.Class) {
-				c.Memory.SpotShort = &scale.Shortage{At: now, Until: b.Until, Class: b.Class, Code: b.Code}
+				c.Memory.SpotShort = &scale.Shortage{At: now, Until: b.Until, Class: b.Class, Code: b.Code, Size: b.Size}
 			}
 		}
 	}
@@ -206,7 +206,7 @@ func backOff(direction scale.Direction, f *scale.FleetError, now time.Time, spot
 		pause, b.Direction = 30*time.Second, ""
 	case scale.ClassQuota:
 		pause = 10 * time.Minute
-		if strings.Contains(f.Message, "Current Limit: 0,") {
+		if f.NoQuota {
 			// A family that was never granted passes slowly.
 			pause = time.Hour
 		}

@@ -265,7 +265,8 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	}
 	e.count(ctx, v, &facts)
 	e.readRivals(ctx, v, &facts)
-	if q := c.Facts.Quota; q != nil && v.now.Sub(q.ReadAt) < quotaHolds && !q.ReadAt.After(v.now) {
+	resized(c, facts.Size)
+	if q := c.Facts.Quota; q != nil && facts.Size == c.Facts.Size && v.now.Sub(q.ReadAt) < quotaHolds && !q.ReadAt.After(v.now) {
 		facts.Quota = q
 	}
 	c.Facts, c.FactsRetryAt, c.FactsProblem = facts, time.Time{}, ""

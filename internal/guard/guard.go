@@ -138,7 +138,7 @@ func (w *walk) opened() bool {
 		w.halt("facts", "orchestration_mismatch", w.wanted(), time.Time{}, string(v.Facts.Orchestration))
 	case v.Facts.ProvisioningState == "Deleting":
 		w.halt("facts", "set_deleting", w.wanted(), time.Time{}, "")
-	case v.Facts.Pair == nil && (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now):
+	case v.Facts.Pair == nil && (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now) && !w.zeroTold():
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "")
 	case v.Facts.Pair != nil && (v.Facts.Pair.ReadAt.IsZero() || age(v.Now, v.Facts.Pair.ReadAt) > v.FactsMaxAgeSeconds):
 		w.halt("facts", "pair_unknown", w.wanted(), time.Time{}, v.Facts.Pair.ScaleSet)

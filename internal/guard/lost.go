@@ -56,6 +56,31 @@ func unsettled(w *walk) {
 	}
 }
 
+// toldLately is how long ago an eviction that was told of explains a count of zero.
+const toldLately = 10 * time.Minute
+
+// zeroTold reports whether a count of zero is what events told of: since the last growth as many machines were evicted, as
+// the last count that was more than zero. Nothing has made others meanwhile that a false zero could hide.
+func (w *walk) zeroTold() bool {
+	v := w.view
+	if v.Facts.Live != nil && v.Facts.Live.Instances > 0 {
+		return false
+	}
+	last := 0
+	for _, c := range v.Memory.Capacities {
+		if c.Instances > 0 {
+			last = c.Instances
+		}
+	}
+	told := 0
+	for _, e := range v.Memory.Evictions {
+		if age := v.Facts.ReadAt.Sub(e.At); e.At.After(v.Memory.GrownAt) && age <= toldLately && age >= -time.Minute {
+			told += e.Instances
+		}
+	}
+	return last > 0 && told >= last
+}
+
 // contradicted reports whether there are more than twice the machines of the nominal count: then the count is not to be
 // believed, or the set holds machines that are none of ours (facts: VMSS 2.4, 5.5 row 2).
 func contradicted(f scale.Facts) bool {

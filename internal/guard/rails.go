@@ -215,7 +215,28 @@ func backOff(w *walk) {
 	}
 	if b, ok := forbids(w.view, direction, w.number, w.standsIn()); ok {
 		w.set("back_off", "back_off_"+string(b.Class), w.from, b.Until, b.Code)
+		return
 	}
+	for _, b := range w.view.Memory.BackOffs {
+		if b.Zone != "" && b.Direction == direction && w.view.Now.Before(b.Until) && elsewhere(w.view, &b) {
+			w.adjustments = append(w.adjustments, scale.Adjustment{
+				Rail: "back_off", Code: "back_off_other_zones", Before: w.number, After: w.number, Until: b.Until,
+				Detail: "zone " + b.Zone + " rests: " + b.Code,
+			})
+		}
+	}
+}
+
+// elsewhere reports whether a back-off is about a zone, and the set has another that does not rest.
+func elsewhere(v *scale.View, b *scale.BackOff) bool {
+	if b.Zone == "" || len(v.Facts.Zones) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(v.Facts.Zones, func(zone string) bool {
+		return !slices.ContainsFunc(v.Memory.BackOffs, func(o scale.BackOff) bool {
+			return o.Zone == zone && o.Direction == b.Direction && v.Now.Before(o.Until) && (o.Size == "" || o.Size == v.Facts.Size)
+		})
+	})
 }
 
 // forbids finds the longest back-off in force against a direction. A failure to get Spot machines does not hold back a
@@ -227,6 +248,7 @@ func forbids(v *scale.View, direction scale.Direction, number int, standsIn bool
 		mix := v.Facts.Mix
 		switch {
 		case !v.Now.Before(b.Until), b.Direction != "" && b.Direction != direction, b.Size != "" && b.Size != v.Facts.Size:
+		case elsewhere(v, &b):
 		case spotOnly && mix != nil && standsIn:
 		case spotOnly && mix != nil && (!b.Refused || number-mix.Regular(number) <= v.Facts.Capacity-mix.Regular(v.Facts.Capacity)):
 		case !found || b.Until.After(longest.Until):

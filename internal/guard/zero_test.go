@@ -108,3 +108,33 @@ func TestTheDefaultCountCutByThePlatformIsNoShrink(t *testing.T) {
 		t.Errorf("got %d because of %s without a known reason, want a hold at 10", d.To.Instances, d.Reason)
 	}
 }
+
+func TestAZeroThatWasToldOfIsNotDoubted(t *testing.T) {
+	evicted := func(secondsAgo, n int) scale.Eviction { return scale.Eviction{At: ago(secondsAgo), Instances: n} }
+	for name, c := range map[string]struct {
+		evictions []scale.Eviction
+		grown     int
+		live      *scale.Live
+		reason    string
+	}{
+		"all machines were evicted a minute ago":            {[]scale.Eviction{evicted(60, 4)}, 3600, nil, "track"},
+		"all were evicted, one after the other":             {[]scale.Eviction{evicted(300, 3), evicted(60, 1)}, 3600, nil, "track"},
+		"the list of machines is empty too":                 {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{}, "track"},
+		"one machine fewer than there were":                 {[]scale.Eviction{evicted(60, 3)}, 3600, nil, "facts_implausible"},
+		"all, but eleven minutes ago":                       {[]scale.Eviction{evicted(660, 4)}, 3600, nil, "facts_implausible"},
+		"all, but others have been made since":              {[]scale.Eviction{evicted(300, 4)}, 240, nil, "facts_implausible"},
+		"all, but the list of machines shows one":           {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{Instances: 1, Spot: 1}, "facts_implausible"},
+		"nobody told of anything":                           {nil, 3600, nil, "facts_implausible"},
+		"evictions that are told of with a clock far ahead": {[]scale.Eviction{evicted(-600, 4)}, 3600, nil, "facts_implausible"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := base()
+			v.Facts.Capacity, v.Facts.Live = 0, c.live
+			v.Memory.Capacities = []scale.Recommendation{rec(7200, 9), rec(3600, 4)}
+			v.Memory.Evictions, v.Memory.GrownAt = c.evictions, ago(c.grown)
+			if d := guard.Decide(v, wants(6)); d.Reason != c.reason {
+				t.Errorf("got %s to %d, want %s", d.Reason, d.To.Instances, c.reason)
+			}
+		})
+	}
+}

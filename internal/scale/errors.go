@@ -61,7 +61,11 @@ type FleetError struct {
 	Message string
 	// RetryAfter is what the service asked to be left alone for, however long; 0 if it named nothing.
 	RetryAfter time.Duration
-	Err        error
+	// Zone is the availability zone that the message names, as its number; empty if it names none.
+	Zone string
+	// NoQuota is true where the message says that the quota's limit is 0: what was never granted passes slowly.
+	NoQuota bool
+	Err     error
 }
 
 // Error says operation, class, code and message, without the cause's own many lines.

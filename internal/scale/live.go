@@ -49,6 +49,8 @@ type Shortage struct {
 	Until time.Time `json:"until"`
 	Class Class     `json:"class"`
 	Code  string    `json:"code,omitempty"`
+	// Size is the size that could not be had; empty where the failure has nothing to do with it.
+	Size string `json:"size,omitempty"`
 }
 
 // Repaired is a repair of the live split: when it began, and how many machines were of the wrong kind then.

@@ -134,6 +134,8 @@ type Facts struct {
 	Spot     bool   `json:"spot"`
 	Size     string `json:"size"`
 	Location string `json:"location"`
+	// Zones are the availability zones that the set spans, none for a regional one.
+	Zones []string `json:"zones,omitempty"`
 	// PlatformMax is how many instances the platform allows this set (facts: VMSS 3.1), with the rule that says so.
 	PlatformMax     int    `json:"platform_max"`
 	PlatformMaxRule string `json:"platform_max_rule"`
@@ -253,6 +255,8 @@ type BackOff struct {
 	// Size is the size that could not be had: it forbids nothing to a set that has been given another. Empty for failures
 	// that have nothing to do with it.
 	Size string `json:"size,omitempty"`
+	// Zone is the zone that could not be had, where only it is meant: it forbids nothing to a set that spans others.
+	Zone string `json:"zone,omitempty"`
 	// Refused is true when the whole request was refused and nothing of it came about.
 	Refused bool `json:"refused,omitempty"`
 }

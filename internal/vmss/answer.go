@@ -96,7 +96,27 @@ func (a answer) failure() *scale.FleetError {
 	if p.message == "" {
 		p.message = "the operation has " + a.word()
 	}
-	return &scale.FleetError{Op: opFollow, Class: class, Status: http.StatusOK, Code: p.code, Message: shown(p.message)}
+	fe := &scale.FleetError{Op: opFollow, Class: class, Status: http.StatusOK, Code: p.code, Message: shown(p.message)}
+	a.detail(fe)
+	return fe
+}
+
+var (
+	zoneNamed  = regexp.MustCompile(`(?i)\b(?:availability )?zones?[ :]*['"\[(]*\s*['"]?([1-9])\b`)
+	limitOfNil = regexp.MustCompile(`(?i)\blimit:\s*0(?:[^0-9.]|$|\.(?:[^0-9]|$))`)
+)
+
+// detail brings in what a failure's texts say besides its class: all of them, for the outer ones often quote less.
+func (a answer) detail(fe *scale.FleetError) {
+	for _, p := range a.problems {
+		if m := zoneNamed.FindStringSubmatch(p.message); m != nil && fe.Class == scale.ClassNoCapacityZone {
+			fe.Zone = m[1]
+		}
+		switch fe.Class {
+		case scale.ClassQuota, scale.ClassQuotaRegion, scale.ClassQuotaSpot:
+			fe.NoQuota = fe.NoQuota || limitOfNil.MatchString(p.message)
+		}
+	}
 }
 
 // retryAfter is how long a response asks to be left alone, by whichever header azcore would believe first; 0 if it does

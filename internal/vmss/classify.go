@@ -189,6 +189,7 @@ func (f *Fleet) ofResponse(fe *scale.FleetError, re *azcore.ResponseError) (*sca
 	var p problem
 	fe.Class, p = classify(fe.Op, fe.Status, a.problems)
 	fe.Code, fe.Message = shown(p.code), shown(p.message)
+	a.detail(fe)
 	if fe.Message == "" {
 		fe.Message = strings.ToLower(http.StatusText(fe.Status))
 	}

@@ -101,7 +101,7 @@ func counted(machines []machine) *scale.Live {
 		state := m.where()
 		l.Each = append(l.Each, scale.Machine{
 			Name: m.name, Spot: m.spot, There: state == there || state == pending, Off: state == off, Failed: state == broken, Stopped: strings.HasPrefix(m.power, "stop"),
-			Busy: m.busy(), Protected: m.protected,
+			Busy: m.busy(), Protected: m.protected || m.attached,
 		})
 		if m.attached && state != gone {
 			if l.Attached++; l.Attached <= attachedNamed {

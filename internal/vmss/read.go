@@ -101,6 +101,11 @@ func factsOf(v *armcompute.VirtualMachineScaleSet) (scale.Facts, error) {
 	if v.Location != nil {
 		facts.Location = *v.Location
 	}
+	for _, zone := range v.Zones {
+		if zone != nil {
+			facts.Zones = append(facts.Zones, *zone)
+		}
+	}
 	facts.PlatformMax, facts.PlatformMaxRule = platformMax(p)
 	facts.Model = modelOf(p, facts.Spot, facts.Orchestration == scale.Uniform)
 	return facts, nil
