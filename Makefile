@@ -111,7 +111,7 @@ SETS ?= 500
 .PHONY: storm
 storm: ## let 500 scale sets want a change in the same minute, in virtual time, and close with how long it took
 	@mkdir -p .trimtab
-	go test -count=1 -timeout 9m -run '^TestStorm$$' ./tests/storm -args -sets $(SETS) -report $(CURDIR)/.trimtab/storm.txt
+	go test -count=1 -timeout 9m -run '^TestStorm' ./tests/storm -args -sets $(SETS) -report $(CURDIR)/.trimtab/storm.txt
 	@cat .trimtab/storm.txt
 
 .PHONY: package

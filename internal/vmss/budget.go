@@ -83,6 +83,8 @@ type budget struct {
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*bucket
+	// seen is the most that was ever left, by subscription and policy.
+	seen map[string]int
 }
 
 type bucketKey struct {
@@ -97,10 +99,11 @@ type bucket struct {
 	tokens  float64
 	at      time.Time
 	blocked time.Time
+	pace    pace
 }
 
 func newBudget(rates Budgets, now func() time.Time) *budget {
-	return &budget{rates: rates, now: now, buckets: map[bucketKey]*bucket{}}
+	return &budget{rates: rates, now: now, buckets: map[bucketKey]*bucket{}, seen: map[string]int{}}
 }
 
 // shrinkLeaves is the share of a subscription's writes that a shrink leaves to growth: capacity that is missing hurts
@@ -192,7 +195,7 @@ func (b *budget) bucket(now time.Time, key bucketKey) *bucket {
 	}
 	// A clock that was set back adds nothing and takes nothing.
 	if d := now.Sub(k.at); d > 0 {
-		k.tokens = min(k.most, k.tokens+k.rate*d.Minutes())
+		k.tokens = min(k.most, k.tokens+k.rate*k.pace.share()*d.Minutes())
 	}
 	k.at = now
 	return k
@@ -204,5 +207,5 @@ func (k *bucket) missing(keeps float64) time.Duration {
 	if k.rate < 0 || k.tokens >= 1+keeps-1e-9 {
 		return 0
 	}
-	return time.Duration(math.Ceil((1 + keeps - k.tokens) / k.rate * float64(time.Minute)))
+	return time.Duration(math.Ceil((1 + keeps - k.tokens) / (k.rate * k.pace.share()) * float64(time.Minute)))
 }

@@ -41,7 +41,7 @@ func (f *Fleet) Change(ctx context.Context, scaleSet string, change scale.Change
 	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)
 	defer cancel()
 	var first *http.Response
-	poller, err := t.sets.BeginUpdate(policy.WithCaptureResponse(told(ctx, t, classWrite), &first), t.group, t.name, body,
+	poller, err := t.sets.BeginUpdate(policy.WithCaptureResponse(yielding(ctx, t, classWrite, share), &first), t.group, t.name, body,
 		&armcompute.VirtualMachineScaleSetsClientBeginUpdateOptions{IfMatch: &change.ETag})
 	if err != nil {
 		return scale.Accepted{}, f.fail(opChange, t, classWrite, err)
@@ -69,7 +69,7 @@ func (f *Fleet) deleteMachines(ctx context.Context, t target, change scale.Chang
 	ctx, cancel := context.WithTimeout(ctx, f.options.ChangeTimeout)
 	defer cancel()
 	var first *http.Response
-	poller, err := t.sets.BeginDeleteInstances(policy.WithCaptureResponse(told(ctx, t, classDelete), &first), t.group, t.name,
+	poller, err := t.sets.BeginDeleteInstances(policy.WithCaptureResponse(yielding(ctx, t, classDelete, shrinkLeaves), &first), t.group, t.name,
 		armcompute.VirtualMachineScaleSetVMInstanceRequiredIDs{InstanceIDs: to.SliceOfPtrs(change.Delete...)}, nil)
 	if err != nil {
 		return scale.Accepted{}, f.fail(opChange, t, classDelete, err)

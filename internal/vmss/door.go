@@ -39,6 +39,13 @@ type door struct {
 type doorBucket struct {
 	refill, most, tokens float64
 	at                   time.Time
+	// growing is how many calls wait that nothing yields to: those that yield wait for them.
+	growing int
+	// pace is the part of the refill that we take while others are about, who were last seen at others.
+	pace   pace
+	others time.Time
+	// debt is what was lately missing that we did not take.
+	debt float64
 	// flying is how many requests were let through and are not answered, taken how many were ever let through.
 	flying, taken int
 }
@@ -71,7 +78,8 @@ func (d *door) Do(req *policy.Request) (*http.Response, error) {
 	if !found || d.rate(kind) < 0 {
 		return req.Next()
 	}
-	p, err := d.enter(raw.Context(), kind+" "+subscription, kind)
+	c, _ := raw.Context().Value(callKey{}).(call)
+	p, err := d.enter(raw.Context(), kind+" "+subscription, kind, c.yields)
 	if err != nil {
 		return nil, err
 	}
@@ -86,17 +94,28 @@ func (d *door) Do(req *policy.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// enter takes one call, and waits for it no longer than for half of the time that its context leaves.
-func (d *door) enter(ctx context.Context, key, kind string) (pass, error) {
+// enter takes one call, and waits for it no longer than for half of the time that its context leaves. A call that yields
+// waits for all who do not, and leaves them a share: what there is too much of costs a minute more, what is missing hurts.
+func (d *door) enter(ctx context.Context, key, kind string, yields bool) (pass, error) {
 	patience := time.Duration(math.MaxInt64)
 	if end, ok := ctx.Deadline(); ok {
 		// A context's deadline lies on the wall clock, whatever clock the pool lives by.
 		patience = time.Until(end) / 2
 	}
+	waits := false
+	defer func() {
+		if waits {
+			d.grows(key, -1)
+		}
+	}()
 	for {
-		p, wait := d.take(key, kind)
+		p, wait := d.take(key, kind, yields)
 		if wait == 0 {
 			return p, nil
+		}
+		if !waits && !yields {
+			waits = true
+			d.grows(key, 1)
 		}
 		if patience -= wait; patience <= 0 || !pause(ctx, wait) {
 			return pass{}, doorError{wait}
@@ -111,8 +130,15 @@ func (d *door) rate(kind string) int {
 	return d.writes
 }
 
+// grows counts those who wait and do not yield.
+func (d *door) grows(key string, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.buckets[key].growing += n
+}
+
 // take takes a call, or says how long until it is worth asking again.
-func (d *door) take(key, kind string) (pass, time.Duration) {
+func (d *door) take(key, kind string, yields bool) (pass, time.Duration) {
 	now := d.now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -126,7 +152,7 @@ func (d *door) take(key, kind string) (pass, time.Duration) {
 		d.buckets[key] = b
 	}
 	b.fill(now)
-	if b.tokens < 1 {
+	if b.tokens < 1 || yields && (b.growing > 0 || b.tokens < 1+shrinkLeaves*b.most) {
 		return pass{}, max(b.at.Add(time.Second).Sub(now), time.Millisecond)
 	}
 	if b.tokens == b.most {
@@ -146,8 +172,9 @@ func (b *doorBucket) fill(now time.Time) {
 	case n < 0:
 		b.at = now
 	case n > 0:
-		b.tokens = min(b.most, b.tokens+float64(n)*b.refill)
+		b.tokens = min(b.most, b.tokens+float64(n)*b.refill*b.pace.share())
 		b.at = b.at.Add(n * time.Second)
+		b.debt *= math.Pow(othersFade, float64(n))
 	}
 }
 
@@ -163,13 +190,51 @@ func (d *door) leave(p pass, left int) {
 		return
 	}
 	b.fill(now)
+	if d := now.Sub(b.others); !b.others.IsZero() && d < othersStay && d >= 0 {
+		b.shared(now, left)
+		return
+	}
+	b.pace = pace{}
 	least, most := min(float64(left-p.beside-(b.taken-p.serial)), b.most), float64(left)
 	switch {
 	case b.tokens < least:
+		b.debt = max(0, b.debt-(least-b.tokens))
 		b.tokens, b.at = least, now
 	case b.tokens > most:
+		b.debt += b.tokens - most
 		b.tokens, b.at = most, now
 	}
+	if b.debt > othersOwe*b.refill {
+		b.others, b.debt = now, 0
+		b.pace = pace{less: 1 - paceFirst}
+		b.shared(now, left)
+	}
+}
+
+const (
+	// othersOwe is how many seconds' refill must be missing lately, which we did not take, for others to be about: so much
+	// is never missing because of answers that were on their way while a refill came.
+	othersOwe = 1.5
+	// othersFade is what a second leaves of what was missing.
+	othersFade = 0.8
+	// othersStay is how long others count as being about who were seen to use the same bucket.
+	othersStay = 5 * time.Minute
+	// othersKeep is the share of the platform's bucket that is left alone while others are about: what several take at the
+	// same time, none knowing of the others, comes out of it.
+	othersKeep = 0.2
+)
+
+// shared takes note of what is left while others are about: other processes of this program, or anybody with the same
+// identity. Each sees only what is left, so each leaves a part of the bucket alone and learns how much of the refill it may
+// take (facts: VMSS 1.5 has no header that says who took the rest).
+func (b *doorBucket) shared(now time.Time, left int) {
+	keep := othersKeep * (b.most + b.refill)
+	b.pace.hear(now, float64(left) < keep)
+	if b.pace.tight {
+		// Alone we leave so much: others are about.
+		b.others = now
+	}
+	b.tokens = min(b.tokens, max(0, float64(left)-keep))
 }
 
 // kindOf is how the front door counts a method.

@@ -54,7 +54,7 @@ func (f *Fleet) powerSet(ctx context.Context, t target, change scale.Change) (sc
 		return scale.Accepted{}, fe
 	}
 	var first *http.Response
-	ctx = policy.WithCaptureResponse(told(ctx, t, class), &first)
+	ctx = policy.WithCaptureResponse(yielding(ctx, t, class, share), &first)
 	var p begun
 	var err error
 	if len(change.Deallocate) > 0 {
