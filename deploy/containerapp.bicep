@@ -1,5 +1,6 @@
 // `trimtab consume` as a Container App with a user-assigned identity: always at least one process, since sweeps follow
-// changes and apply schedules also while no event comes. The identity needs what deploy/aks.yaml lists.
+// changes and apply schedules also while no event comes, and more where events gather. The identity needs what
+// deploy/aks.yaml lists; the scale rule reads hub and checkpoints with it too.
 param location string = resourceGroup().location
 param environmentId string
 param identityId string
@@ -8,13 +9,14 @@ param image string
 @description('Name of the Event Hubs namespace, without its domain.')
 param namespace string
 param hub string = 'metrics'
+@description('In small letters: the scale rule looks for the checkpoints of a group there.')
 param consumerGroup string = 'trimtab'
 @description('Name of the storage account for windows, journal and checkpoints.')
 param account string
 @description('At most as many as the hub has partitions: more would have nothing to read.')
 param maxReplicas int = 4
 
-resource app 'Microsoft.App/containerApps@2024-03-01' = {
+resource app 'Microsoft.App/containerApps@2025-01-01' = {
   name: 'trimtab'
   location: location
   identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
@@ -42,7 +44,28 @@ resource app 'Microsoft.App/containerApps@2024-03-01' = {
           ]
         }
       ]
-      scale: { minReplicas: 1, maxReplicas: maxReplicas }
+      scale: {
+        minReplicas: 1
+        maxReplicas: maxReplicas
+        rules: [
+          {
+            name: 'events'
+            custom: {
+              type: 'azure-eventhub'
+              identity: identityId
+              metadata: {
+                eventHubNamespace: namespace
+                eventHubName: hub
+                consumerGroup: consumerGroup
+                storageAccountName: account
+                blobContainer: 'trimtab-checkpoints'
+                checkpointStrategy: 'blobMetadata'
+                unprocessedEventThreshold: '2000'
+              }
+            }
+          }
+        ]
+      }
     }
   }
 }

@@ -81,6 +81,7 @@ var guests = []struct {
 	{"google.golang.org/protobuf/...", []string{"internal/metric"}, nil, "OpenTelemetry's messages are protobuf; nothing else here is"},
 	{"github.com/klauspost/compress/...", []string{"internal/metric"}, nil, "bodies may come in Zstandard, which the standard library does not read"},
 	{"github.com/spf13/cobra", []string{"handler"}, nil, "only the hall has a command line"},
+	{"go.yaml.in/yaml/v3", nil, []string{"tests"}, "manifests are read by the tests that hold them against the program"},
 	{"github.com/google/go-cmp/...", nil, []string{anywhere}, "a comparison with a readable difference is for tests"},
 	{"log/slog", []string{"handler", "internal/engine", "internal/replay"}, []string{anywhere}, "pure rooms do not log: what they have to say is in what they return"},
 	{"log", nil, nil, "log lines are slog's, on stdout, with levels"},
