@@ -8,10 +8,13 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"trimtab/internal/hub"
 	"trimtab/tests/azurite"
@@ -37,6 +40,7 @@ func TestConsumersShareAHub(t *testing.T) {
 		if left := b.Readers("metrics", "$Default"); len(left) > 0 {
 			t.Errorf("readers are left: %v", left)
 		}
+		layout(t, kept, b.Namespace()+"/metrics/$Default/checkpoint/", 4, "99")
 		put(b, 100, "b")
 		o.Instance = "two"
 		consume(t, o)
@@ -214,4 +218,30 @@ func faulty(t *testing.T, s *azurite.Server, fails func(*http.Request) bool) str
 	}))
 	t.Cleanup(server.Close)
 	return strings.Replace(s.ConnectionString, "http://"+target.Host, server.URL, 1)
+}
+
+// layout checks that checkpoints lie where others look for them: KEDA's strategy blobMetadata reads the metadata of a blob
+// NAMESPACE/HUB/GROUP/checkpoint/PARTITION.
+func layout(t *testing.T, c hub.Checkpoints, prefix string, partitions int, sequence string) {
+	t.Helper()
+	client, err := container.NewClientFromConnectionString(c.Connection, c.Container, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix, Include: container.ListBlobsInclude{Metadata: true}}).NextPage(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(page.Segment.BlobItems); n != partitions {
+		t.Errorf("%d checkpoints below %s, want %d", n, prefix, partitions)
+	}
+	for i, item := range page.Segment.BlobItems {
+		meta := map[string]string{}
+		for name, value := range item.Metadata {
+			meta[strings.ToLower(name)] = *value
+		}
+		if *item.Name != prefix+strconv.Itoa(i) || meta["sequencenumber"] != sequence || meta["offset"] == "" {
+			t.Errorf("%s: %v", *item.Name, meta)
+		}
+	}
 }
