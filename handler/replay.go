@@ -210,7 +210,7 @@ func (f *replayFlags) again(ctx context.Context, h *hall, subjects []replay.Poli
 		}
 		entries = append(entries, more...)
 	}
-	return replay.OpenLoop(ctx, subjects, entries, f.recorded)
+	return replay.OpenLoop(ctx, subjects, entries, f.recorded, f.workers)
 }
 
 // readWorld puts the assumptions together.

@@ -3,6 +3,8 @@ package replay
 import (
 	"fmt"
 	"strings"
+
+	"trimtab/internal/scale"
 )
 
 // assumptions list all of the world, with its values.
@@ -27,7 +29,8 @@ func (w *World) assumptions(policies []Policy, seeds int, first uint64) []Assump
 	}
 	all = append(all,
 		Assumption{"queue", queue, "s", "How much work may wait, in seconds of what the instances in service carry; more is lost. Waiting work is served first and counts into utilisation."},
-		Assumption{"limits", fmt.Sprintf("%d to %d", pool.Rails.Limits.Min, pool.Rails.Limits.Max), "instances", "The pool's limits, kept by the built-in baselines too; a policy that was imported keeps its own."},
+		Assumption{"limits", fmt.Sprintf("%d to %d", pool.Rails.Limits.Min, pool.Rails.Limits.Max), "instances", "The pool's limits, kept by the built-in baselines too; one that was imported keeps its own."},
+		Assumption{"groups", groupText(pool), "", "Of the pool's groups; their other pools are not replayed, and take nothing."},
 		Assumption{"mode", "enforce", "", "Whatever the pool's definition says, its decisions are carried out."},
 		Assumption{"start", startText(w), "instances", "What is in service when the run begins, all regular."},
 		Assumption{"boot_median", w.Boot.MedianSeconds, "s", "From the order of an instance to the end of the operation: lognormal."},
@@ -70,6 +73,17 @@ func (w *World) heard(policies []Policy) (all []Assumption) {
 		}
 	}
 	return all
+}
+
+func groupText(pool *scale.Pool) any {
+	var names []string
+	for i := range pool.Groups {
+		names = append(names, pool.Groups[i].Group)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 func startText(w *World) any {

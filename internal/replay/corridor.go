@@ -23,7 +23,8 @@ type pilot interface {
 // corridor steers a scale set with the production engine.
 type corridor struct {
 	engine   *engine.Engine
-	set      *scaleSet
+	set      platform
+	start    time.Time
 	senses   *senses
 	tape     *tape
 	sequence int64
@@ -34,14 +35,17 @@ type corridor struct {
 const hubName = "replay/metrics"
 
 func newCorridor(c *Policy, f *fleet, s *senses, n int, tape *tape) (*corridor, error) {
-	p := &corridor{senses: s, tape: tape}
+	p := &corridor{senses: s, tape: tape, start: f.start}
 	pool := c.Pool
 	pool.Mode = scale.Enforce
-	p.set = newScaleSet(f, &pool, func() time.Duration { return p.now }, n)
-	counted := f.onEviction
+	p.set = newPlatform(f, &pool, func() time.Duration { return p.now }, n)
+	counted, evictedOf := f.onEviction, pool.ScaleSet
+	if pool.SpotScaleSet != "" {
+		evictedOf = pool.SpotScaleSet
+	}
 	f.onEviction = func(now time.Duration, zone int, machines []int) {
 		counted(now, zone, machines)
-		s.send(now, evictionBody(pool.ScaleSet, f.start.Add(now), machines))
+		s.send(now, evictionBody(evictedOf, f.start.Add(now), machines))
 	}
 	var err error
 	p.engine, err = engine.New(engine.Options{
@@ -67,7 +71,7 @@ func evictionBody(set string, at time.Time, machines []int) []byte {
 		at.Unix(), machines[0], set, at.UTC().Format(time.RFC1123), strings.Join(names, ","), at.UTC().Format(time.RFC3339))
 }
 
-func (p *corridor) ordered() int { return p.set.nominal }
+func (p *corridor) ordered() int { return p.set.ordered() }
 
 // turn delivers what has arrived and lets the engine decide, or, where nothing arrived, sweeps.
 func (p *corridor) turn(ctx context.Context, now time.Duration) error {
@@ -76,24 +80,24 @@ func (p *corridor) turn(ctx context.Context, now time.Duration) error {
 	for _, a := range p.senses.arrived(now) {
 		p.sequence++
 		batch.Events = append(batch.Events, engine.Event{Body: a.body, Source: scale.Source{
-			Hub: hubName, Partition: "0", Sequence: p.sequence, Known: true, EnqueuedAt: p.set.start.Add(a.at),
+			Hub: hubName, Partition: "0", Sequence: p.sequence, Known: true, EnqueuedAt: p.start.Add(a.at),
 		}})
 	}
 	before := p.tape.evaluations
 	if len(batch.Events) > 0 {
 		report, err := p.engine.Ingest(ctx, batch)
 		if err != nil {
-			return fmt.Errorf("at %s: %w", p.set.start.Add(now).Format(time.RFC3339), err)
+			return fmt.Errorf("at %s: %w", p.start.Add(now).Format(time.RFC3339), err)
 		}
 		if report.DeadLetters > 0 {
-			return fmt.Errorf("at %s: %d modelled events could not be read", p.set.start.Add(now).Format(time.RFC3339), report.DeadLetters)
+			return fmt.Errorf("at %s: %d modelled events could not be read", p.start.Add(now).Format(time.RFC3339), report.DeadLetters)
 		}
 	}
 	if p.tape.evaluations > before {
 		return nil
 	}
 	if _, err := p.engine.Sweep(ctx, "replay"); err != nil {
-		return fmt.Errorf("at %s: %w", p.set.start.Add(now).Format(time.RFC3339), err)
+		return fmt.Errorf("at %s: %w", p.start.Add(now).Format(time.RFC3339), err)
 	}
 	return nil
 }
@@ -152,7 +156,7 @@ func (t *tape) note(e *scale.Entry) {
 	if !t.keep {
 		return
 	}
-	told := string(e.Decision.Action) + " " + string(e.Decision.Direction) + " " + e.Decision.Reason
+	told := e.Pool + " " + string(e.Decision.Action) + " " + string(e.Decision.Direction) + " " + e.Decision.Reason
 	if told == t.last && !e.Decision.Act {
 		return
 	}
@@ -170,6 +174,9 @@ func decisionOf(e *scale.Entry) Decision {
 		Key: e.Key, At: e.At, Action: d.Action, Direction: d.Direction, From: d.From, To: d.To, Reason: d.Reason,
 		Reasons: e.Proposal.Reasons, Adjustments: d.Adjustments, Signals: e.View.Signals, Fault: e.Proposal.Fault,
 		Note: e.Note, Outcome: e.Outcome,
+	}
+	if p := e.View.Facts.Pair; p != nil {
+		out.Set = string(p.Role)
 	}
 	if e.Proposal.Known {
 		n := e.Proposal.Instances

@@ -9,7 +9,7 @@ var HPAWish = hpaWish
 func Flaps(changes ...[2]int) int {
 	var moves []move
 	for _, c := range changes {
-		moves = append(moves, move{time.Duration(c[0]) * time.Minute, c[1]})
+		moves = append(moves, move{at: time.Duration(c[0]) * time.Minute, by: c[1]})
 	}
 	return flaps(moves)
 }

@@ -28,8 +28,8 @@ type fleet struct {
 	// leaving are removed machines that are paid for until the removal has ended.
 	leaving []leaver
 	events  []Event
-	// evicted and missed count Spot machines taken away, and not had when they were ordered.
-	evicted, missed int
+	// gone and missed count Spot machines taken away, and not had when they were ordered.
+	gone, missed int
 	// moves are the changes that were ordered.
 	moves []move
 	// onEviction is told which machines of a zone went, by their serial numbers.
@@ -40,6 +40,8 @@ type fleet struct {
 type move struct {
 	at time.Duration
 	by int
+	// of is the set of a pair that was changed.
+	of half
 }
 
 type leaver struct {
@@ -165,7 +167,7 @@ func (f *fleet) evict(now time.Duration) {
 				names = append(names, m.serial)
 			}
 		}
-		f.evicted += gone
+		f.gone += gone
 		f.event(now, "evicted", f.market.Zones[zone], gone)
 		if f.onEviction != nil {
 			f.onEviction(now, zone, names)

@@ -25,7 +25,7 @@ var measures = []Measure{
 	{"cost_vs_regular", "%", "lower", "Cost over that of the same machines at the regular price."},
 	{"cost_vs_foresight", "%", "lower", "Cost over that of exactly the instances needed in each step, at the regular price, within the pool's limits."},
 	{"changes_per_day", "1/day", "lower", "Changes ordered to count or mix in a day."},
-	{"flaps_per_day", "1/day", "lower", "Changes of the count in a day that follow one in the other direction within 30 minutes."},
+	{"flaps_per_day", "1/day", "lower", "Changes of the count in a day that follow one in the other direction within 30 minutes; of a pair each set counts for itself."},
 	{"time_at_max", "%", "lower", "Share of the time with the pool's maximum ordered."},
 	{"spot_share", "%", "", "Share of Spot in the instance-time in service."},
 	{"interruptions_per_day", "1/day", "lower", "Spot machines evicted in a day."},
@@ -125,7 +125,7 @@ func (m *meter) values() map[string]float64 {
 	put("flaps_per_day", float64(flaps(m.scene.fleet.moves)), days, 1)
 	put("time_at_max", float64(m.atMax), steps, 100)
 	put("spot_share", m.spot, m.regular+m.spot, 100)
-	put("interruptions_per_day", float64(m.scene.fleet.evicted), days, 1)
+	put("interruptions_per_day", float64(m.scene.fleet.gone), days, 1)
 	put("spot_missed_per_day", float64(m.scene.fleet.missed), days, 1)
 	put("mean_instances", m.regular+m.spot, steps, 1)
 	return v
@@ -133,15 +133,16 @@ func (m *meter) values() map[string]float64 {
 
 // flaps counts the changes that take back what was changed a little before.
 func flaps(moves []move) (n int) {
-	last := move{}
+	var lasts [3]move
 	for _, m := range moves {
 		if m.by == 0 {
 			continue
 		}
+		last := lasts[m.of]
 		if last.by != 0 && (m.by > 0) != (last.by > 0) && m.at-last.at <= flapWithin {
 			n++
 		}
-		last = m
+		lasts[m.of] = m
 	}
 	return n
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"trimtab/internal/engine"
@@ -20,36 +22,59 @@ const maxDifferences = 500
 // OpenLoop decides recorded entries again under each policy: which decisions differ, and why. Nothing that a decision
 // would have changed comes back to it; the result says so. With the policies of an entry's own revision every decision
 // is the recorded one, bit for bit. The pool's own numbers (rails, settings, policy) are those of the policy given, and
-// the recorded ones where asRecorded is set.
-func OpenLoop(ctx context.Context, policies []Policy, entries []scale.Entry, asRecorded bool) (*Result, error) {
+// the recorded ones where asRecorded is set. So many workers decide at once; the result does not depend on them.
+func OpenLoop(ctx context.Context, policies []Policy, entries []scale.Entry, asRecorded bool, workers int) (*Result, error) {
 	r := &Result{Version: ResultVersion, Loop: Open, Redecided: &Redecided{Changed: map[string]int{}}}
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b scale.Entry) int { return a.At.Compare(b.At) })
+	var asked []question
 	for i := range policies {
 		p := &policies[i]
 		r.Policies = append(r.Policies, Subject{Name: p.Name, Kind: p.Kind, Pool: p.Pool.Name, Revision: p.Policy.Revision()})
 		for k := range entries {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-			e := &entries[k]
 			// The Spot set of a pair is asked under the pool's own name.
-			if strings.TrimSuffix(e.Pool, scale.SpotSuffix) != p.Pool.Name {
-				continue
-			}
-			if err := r.Redecided.again(ctx, p, e, asRecorded); err != nil {
-				return nil, fmt.Errorf("decide entry %s of pool %s again: %w", e.Key, e.Pool, err)
+			if strings.TrimSuffix(entries[k].Pool, scale.SpotSuffix) == p.Pool.Name {
+				asked = append(asked, question{policy: p, entry: &entries[k]})
 			}
 		}
 	}
-	if r.Redecided.Entries == 0 {
+	if len(asked) == 0 {
 		return nil, fmt.Errorf("none of the %d entries is of a pool of the policies given", len(entries))
+	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(max(1, workers), len(asked)) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(asked) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				asked[i].answer(ctx, asRecorded)
+			}
+		})
+	}
+	group.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i := range asked {
+		if err := asked[i].err; err != nil {
+			return nil, fmt.Errorf("decide entry %s of pool %s again: %w", asked[i].entry.Key, asked[i].entry.Pool, err)
+		}
+		r.Redecided.count(&asked[i])
 	}
 	return r, nil
 }
 
-// again decides one entry.
-func (r *Redecided) again(ctx context.Context, p *Policy, e *scale.Entry, asRecorded bool) error {
+// question is one entry that a policy decides again, and its answer.
+type question struct {
+	policy             *Policy
+	entry              *scale.Entry
+	same, sameDecision bool
+	was, is            Decision
+	err                error
+}
+
+// answer decides the entry.
+func (q *question) answer(ctx context.Context, asRecorded bool) {
+	e, p := q.entry, q.policy
 	view := e.View
 	if !asRecorded {
 		view.Rails, view.Settings, view.Policy = p.Pool.Rails, p.Pool.Settings, p.Pool.Policy
@@ -58,31 +83,38 @@ func (r *Redecided) again(ctx context.Context, p *Policy, e *scale.Entry, asReco
 	now := *e
 	now.View = view
 	now.Proposal, now.Decision = engine.Redecide(ctx, p.Policy, &view)
-	r.Entries++
 	sameProposal, err := same(e.Proposal, now.Proposal)
 	if err != nil {
-		return err
+		q.err = err
+		return
 	}
-	sameDecision, err := same(e.Decision, now.Decision)
+	sameWhole, err := same(e.Decision, now.Decision)
 	if err != nil {
-		return err
+		q.err = err
+		return
 	}
-	if sameProposal && sameDecision {
+	q.same = sameProposal && sameWhole
+	q.was, q.is = decisionOf(e), decisionOf(&now)
+	q.is.Outcome = nil
+	q.sameDecision = q.was.Action == q.is.Action && q.was.Direction == q.is.Direction && equalCapacity(q.was.To, q.is.To)
+}
+
+// count adds an answer to the findings.
+func (r *Redecided) count(q *question) {
+	r.Entries++
+	if q.same {
 		r.Same++
 	}
-	was, is := decisionOf(e), decisionOf(&now)
-	if was.Action == is.Action && was.Direction == is.Direction && equalCapacity(was.To, is.To) {
+	if q.sameDecision {
 		r.SameDecision++
-		return nil
+		return
 	}
-	r.Changed[fmt.Sprintf("%s %s → %s %s", was.Action, was.Direction, is.Action, is.Direction)]++
+	r.Changed[fmt.Sprintf("%s %s → %s %s", q.was.Action, q.was.Direction, q.is.Action, q.is.Direction)]++
 	if len(r.Differences) < maxDifferences {
-		is.Outcome = nil
 		r.Differences = append(r.Differences, Difference{
-			Policy: p.Name, Pool: e.Pool, Key: e.Key, At: e.At, Why: why(&was, &is), Recorded: was, Now: is,
+			Policy: q.policy.Name, Pool: q.entry.Pool, Key: q.entry.Key, At: q.entry.At, Why: why(&q.was, &q.is), Recorded: q.was, Now: q.is,
 		})
 	}
-	return nil
 }
 
 // same compares two documents as they are stored.

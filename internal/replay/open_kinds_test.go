@@ -118,7 +118,7 @@ blend := mix.split({"base": 2, "regular_percent": 30, "stand_in": true})
 	if believed < 20 || spot < 200 {
 		t.Errorf("%d entries with a forecast that is believed, %d of the Spot set; they prove little", believed, spot)
 	}
-	r, err := replay.OpenLoop(t.Context(), []replay.Policy{{Name: "ahead", Kind: replay.Candidate, Pool: pool, Policy: bundle}}, read, true)
+	r, err := replay.OpenLoop(t.Context(), []replay.Policy{{Name: "ahead", Kind: replay.Candidate, Pool: pool, Policy: bundle}}, read, true, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -123,7 +123,7 @@ func journal(t *testing.T, p replay.Policy) []scale.Entry {
 func TestARecordedJournalIsDecidedAgainBitForBit(t *testing.T) {
 	p := worked(t, "web")
 	entries := journal(t, p)
-	r, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, true)
+	r, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, true, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestAnotherPolicyIsSaidToDecideOtherwiseAndWhy(t *testing.T) {
 	p := worked(t, "web")
 	entries := journal(t, p)
 	p.Pool.Settings = json.RawMessage(`{"cpu_percent": 30, "requests_per_instance": 120, "office_instances": 6}`)
-	r, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, false)
+	r, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, false, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestAnotherPolicyIsSaidToDecideOtherwiseAndWhy(t *testing.T) {
 		t.Errorf("got %q", why)
 	}
 	p.Pool.Name = "nobody"
-	if _, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, true); err == nil {
+	if _, err := replay.OpenLoop(t.Context(), []replay.Policy{p}, entries, true, 2); err == nil {
 		t.Error("entries of no pool given were decided")
 	}
 }

@@ -146,8 +146,10 @@ type Series struct {
 // Decision is an evaluation that changed something, or whose reason was not that of the one before. Key names its
 // journal entry; all that is needed to explain it is here.
 type Decision struct {
-	Key       string          `json:"key"`
-	At        time.Time       `json:"at"`
+	Key string    `json:"key"`
+	At  time.Time `json:"at"`
+	// Set is which set of a pair it is about, "regular" or "spot"; empty for other pools.
+	Set       string          `json:"set,omitempty"`
 	Action    scale.Action    `json:"action"`
 	Direction scale.Direction `json:"direction"`
 	From      scale.Capacity  `json:"from"`

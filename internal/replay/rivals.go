@@ -64,7 +64,7 @@ func (d *direct) ordered() int { return d.want }
 func (d *direct) order(now time.Duration, n int) {
 	n = d.clip(n)
 	if n != d.want {
-		d.fleet.moves = append(d.fleet.moves, move{now, n - d.want})
+		d.fleet.moves = append(d.fleet.moves, move{at: now, by: n - d.want})
 		d.want = n
 	}
 	c := d.fleet.count(now)

@@ -21,6 +21,8 @@ type scaleSet struct {
 	spot    bool
 	version int
 	ops     []operation
+	// half says which of the fleet's machines are its own.
+	half half
 }
 
 // operation is a change under way.
@@ -35,17 +37,21 @@ var _ engine.Fleet = (*scaleSet)(nil)
 // policy asks for something else; a uniform one is regular.
 func newScaleSet(f *fleet, pool *scale.Pool, now func() time.Duration, n int) *scaleSet {
 	s := &scaleSet{fleet: f, pool: pool, now: now, nominal: n, version: 1}
-	if pool.Orchestration == scale.Flexible && f.world.Spot.Model != "never" {
+	if pool.SpotScaleSet == "" && pool.Orchestration == scale.Flexible && f.world.Spot.Model != "never" {
 		s.spot, s.mix = true, &scale.Mix{RegularPercent: 100}
-	}
-	f.onEviction = func(_ time.Duration, _ int, machines []int) {
-		if f.world.Spot.EvictionLowers {
-			s.nominal -= len(machines)
-			s.version++
-		}
 	}
 	return s
 }
+
+// evicted takes machines that went out of the nominal count, where the world does so.
+func (s *scaleSet) evicted(_ time.Duration, _ int, machines []int) {
+	if s.world.Spot.EvictionLowers {
+		s.nominal -= len(machines)
+		s.version++
+	}
+}
+
+func (s *scaleSet) ordered() int { return s.nominal }
 
 func (s *scaleSet) etag() string { return `"` + strconv.Itoa(s.version) + `"` }
 
@@ -78,6 +84,9 @@ func (s *scaleSet) live(now time.Duration) *scale.Live {
 	l := &scale.Live{ReadAt: s.start.Add(now), ByZone: make(map[string]scale.ZoneCount, len(s.market.Zones))}
 	for i := range s.machines {
 		m := &s.machines[i]
+		if !s.half.holds(m) {
+			continue
+		}
 		zone := s.market.Zones[m.zone]
 		z := l.ByZone[zone]
 		l.Instances++
@@ -128,7 +137,7 @@ func (s *scaleSet) Change(_ context.Context, _ string, c scale.Change) (scale.Ac
 	if refused := s.quota(now, regular, spot); refused != nil {
 		return scale.Accepted{}, refused
 	}
-	s.moves = append(s.moves, move{now, n - s.nominal})
+	s.moves = append(s.moves, move{at: now, by: n - s.nominal, of: s.half})
 	s.version++
 	s.nominal, s.mix = n, mix
 	op := operation{ends: now}
@@ -166,7 +175,10 @@ func (s *scaleSet) Change(_ context.Context, _ string, c scale.Change) (scale.Ac
 // split deals a change of so many machines to regular and Spot, as the platform does for a set with a mix (facts: VMSS
 // 2.1).
 func (s *scaleSet) split(d, n int, mix *scale.Mix) (regular, spot int) {
-	if mix == nil {
+	switch {
+	case s.half == spotHalf:
+		return 0, d
+	case mix == nil:
 		return d, 0
 	}
 	have := 0

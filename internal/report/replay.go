@@ -359,6 +359,9 @@ func decisionOf(d *replay.Decision) Decision {
 		At: d.At.Unix(), Action: string(d.Action), Direction: string(d.Direction), From: d.From.Instances, To: d.To.Instances,
 		Reason: d.Reason, Entry: d.Key, Rails: railsOf(d.Adjustments),
 	}
+	if d.Set != "" {
+		out.Reason = d.Set + " set: " + d.Reason
+	}
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	if d.Wanted != nil {

@@ -43,8 +43,8 @@ func (s *suite) replays(ctx context.Context) error {
 		}
 		begun := time.Now()
 		r, err := replay.ClosedLoop(ctx, replay.Options{
-			Policies: []replay.Policy{subject}, Baselines: []string{}, Traces: []*trace.Series{shape.Generate()}, World: replay.DefaultWorld(),
-			Seeds: pools, First: 1, Workers: workers,
+			Policies: alike(subject, pools), Baselines: []string{}, Traces: []*trace.Series{shape.Generate()}, World: replay.DefaultWorld(),
+			First: 1, Workers: workers,
 		})
 		return time.Since(begun).Seconds(), r, err
 	}
@@ -66,18 +66,43 @@ func (s *suite) replays(ctx context.Context) error {
 		return err
 	}
 	s.add("replay_7d_author", week+time.Since(begun).Seconds(), "s")
-	for _, pools := range []int{2, 8} {
-		took, _, err := run(2, pools, procs)
-		if err != nil {
-			return err
+	// On one core the time is to grow as the pools do; on all cores they share it.
+	for _, pools := range []int{1, 2, 8, 32} {
+		for _, workers := range []int{1, procs} {
+			took, _, err := run(1, pools, workers)
+			if err != nil {
+				return err
+			}
+			name := fmt.Sprintf("replay_pool_days_%d_pools", pools)
+			if workers > 1 {
+				name += "_parallel"
+			}
+			s.add(name, float64(pools)/took, "1/s")
+			if workers == procs {
+				break
+			}
 		}
-		s.add(fmt.Sprintf("replay_pool_days_%d_pools", pools), float64(2*pools)/took, "1/s")
 	}
-	return s.redecisions(ctx, subject)
+	return s.redecisions(ctx, subject, procs)
+}
+
+// alike are so many pools of one kind, each with a name and a scale set of its own.
+func alike(subject replay.Policy, n int) (all []replay.Policy) {
+	for i := range n {
+		p := subject
+		p.Name = fmt.Sprintf("%s %d", subject.Name, i+1)
+		p.Pool.Name, p.Pool.ScaleSet = fmt.Sprintf("%s%d", subject.Pool.Name, i+1), fmt.Sprintf("%s%d", subject.Pool.ScaleSet, i+1)
+		p.Pool.Signals = append([]scale.Signal(nil), subject.Pool.Signals...)
+		for k := range p.Pool.Signals {
+			p.Pool.Signals[k].Resource += fmt.Sprint(i + 1)
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
 // redecisions measures how many recorded decisions are made again in a second.
-func (s *suite) redecisions(ctx context.Context, subject replay.Policy) error {
+func (s *suite) redecisions(ctx context.Context, subject replay.Policy, procs int) error {
 	at := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	known := scale.SignalView{State: scale.SignalFresh, Average: 60_000, Demand: 600_000, HasDemand: true, HasValue: true, Value: 60_000}
 	var entries []scale.Entry
@@ -94,10 +119,15 @@ func (s *suite) redecisions(ctx context.Context, subject replay.Policy) error {
 		}
 		entries = append(entries, scale.Entry{Version: scale.EntryVersion, Key: fmt.Sprint(i), Pool: "web", At: view.Now, View: view})
 	}
-	begun := time.Now()
-	if _, err := replay.OpenLoop(ctx, []replay.Policy{subject}, entries, true); err != nil {
-		return err
+	for _, by := range []struct {
+		name    string
+		workers int
+	}{{"replay_decisions", 1}, {"replay_decisions_parallel", procs}} {
+		begun := time.Now()
+		if _, err := replay.OpenLoop(ctx, []replay.Policy{subject}, entries, true, by.workers); err != nil {
+			return err
+		}
+		s.add(by.name, float64(len(entries))/time.Since(begun).Seconds(), "1/s")
 	}
-	s.add("replay_decisions", float64(len(entries))/time.Since(begun).Seconds(), "1/s")
 	return nil
 }
