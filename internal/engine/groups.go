@@ -24,6 +24,11 @@ type member struct {
 	// Present is what the pool has or has asked for, Wanted what it wanted last.
 	Present int `json:"present"`
 	Wanted  int `json:"wanted"`
+	// SpentMicro is what it has spent in its period, Until the end of that; zero where it keeps no account. RateMicro is what
+	// its machines cost an hour.
+	SpentMicro int64     `json:"spent_micro,omitempty"`
+	RateMicro  int64     `json:"rate_micro,omitempty"`
+	Until      time.Time `json:"until,omitzero"`
 }
 
 // said is a group as it was read: what its members said, and the pool's own row.
@@ -77,6 +82,11 @@ func (e *Engine) groupViews(v *visit) map[string]scale.GroupView {
 func (e *Engine) groupView(v *visit, own *scale.Membership, s said) scale.GroupView {
 	view := scale.GroupView{}
 	view.Each.Add(own, 1)
+	if s := v.spending(); s != nil && s.Known {
+		view.SpentMicro, view.RemainingSeconds = s.SpentMicro, s.RemainingSeconds
+	} else {
+		view.Uncounted++
+	}
 	for _, p := range e.order {
 		if p.Name == v.pool.Name {
 			continue
@@ -88,7 +98,13 @@ func (e *Engine) groupView(v *visit, own *scale.Membership, s said) scale.GroupV
 			}
 			view.Others++
 			one, known := s.members[p.Name]
-			if !known || v.now.Sub(one.At) > memberSilent {
+			silent := !known || v.now.Sub(one.At) > memberSilent
+			if p.Spending == nil {
+				view.Uncounted++
+			} else {
+				view.SpentMicro += one.spentBy(v.now, p, silent)
+			}
+			if silent {
 				view.Silent++
 				one = member{Present: p.Rails.Limits.Max, Wanted: p.Rails.Limits.Max}
 			}
@@ -101,6 +117,20 @@ func (e *Engine) groupView(v *visit, own *scale.Membership, s said) scale.GroupV
 		}
 	}
 	return view
+}
+
+// spentBy is what a member has spent by now: what it said, and since then what it has or, of one that is silent, what
+// its upper limit costs. What was said of a period that is over says nothing of this one.
+func (m member) spentBy(now time.Time, p *pool, silent bool) int64 {
+	rate, since, spent := m.RateMicro, m.At, m.SpentMicro
+	if !m.Until.After(now) {
+		since, _ = p.Spending.Span(now)
+		spent = 0
+	}
+	if silent {
+		rate = max(rate, int64(p.Rails.Limits.Max)*p.Spending.RegularMicro)
+	}
+	return spent + rate*int64(max(0, now.Sub(since))/time.Second)/3600
 }
 
 // tellGroups tells the other members what this pool has and wants, where that is news. Nothing hangs on it: what is not
@@ -121,12 +151,15 @@ func (e *Engine) tellGroups(ctx context.Context, v *visit, entry *scale.Entry) {
 		limits := entry.View.Rails.Limits
 		now.Wanted = min(max(wish, limits.Min), limits.Max)
 	}
+	if s := entry.View.Spending; s != nil && s.Known {
+		now.SpentMicro, now.RateMicro, now.Until = s.SpentMicro, s.RateMicro, v.control.Memory.Account.Spent.To
+	}
 	data, err := json.Marshal(now)
 	if err != nil {
 		return
 	}
 	for group, s := range v.groups {
-		if old, told := s.members[v.pool.Name]; told && old.Present == now.Present && old.Wanted == now.Wanted &&
+		if old, told := s.members[v.pool.Name]; told && old.Present == now.Present && old.Wanted == now.Wanted && old.Until.Equal(now.Until) &&
 			v.now.Sub(old.At) < memberRepeats {
 			continue
 		}

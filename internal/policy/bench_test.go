@@ -357,7 +357,7 @@ func groups(all map[string]scale.GroupView) map[string]any {
 	for name, g := range all {
 		m[name] = map[string]any{
 			"each": sum(g.Each), "present": sum(g.Present), "above": sum(g.Above), "below": sum(g.Below), "others": g.Others,
-			"silent": g.Silent,
+			"silent": g.Silent, "spent_micro": g.SpentMicro, "remaining_seconds": g.RemainingSeconds, "uncounted": g.Uncounted,
 		}
 	}
 	return m

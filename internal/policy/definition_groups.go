@@ -50,9 +50,15 @@ func (o fields) price(name string) int64 {
 
 // checkGroups checks that no group has too many members.
 func checkGroups(pools []definition, ps *problems) {
-	members := map[string]int{}
+	members, counted := map[string]int{}, map[string]definition{}
 	for _, p := range pools {
 		for _, m := range p.Groups {
+			if first, found := counted[m.Group]; p.Spending != nil && !found {
+				counted[m.Group] = p
+			} else if s := p.Spending; s != nil && (s.Period != first.Spending.Period || s.Zone.String() != first.Spending.Zone.String()) {
+				ps.add(p.at.file, p.at.line, "pool %s counts its money by the %s in %s, and pool %s of the same group %s by the %s in %s",
+					p.Name, s.Period, s.Zone, first.Name, m.Group, first.Spending.Period, first.Spending.Zone)
+			}
 			if members[m.Group]++; members[m.Group] == maxMembers+1 {
 				ps.add(p.at.file, p.at.line, "group %s has more than %d pools", m.Group, maxMembers)
 			}

@@ -10,6 +10,7 @@ var (
 	keyGroups, keyEach, keyPresent = key("groups"), key("each"), key("present")
 	keyAbove, keyBelow             = key("above"), key("below")
 	keyOthers, keySilent           = key("others"), key("silent")
+	keyUncounted                   = key("uncounted")
 	keyVCPUs, keyPerHour           = key("vcpus"), key("per_hour_micro")
 )
 
@@ -30,6 +31,9 @@ func groupsTerm(groups map[string]scale.GroupView) *ast.Term {
 			ast.Item(keyBelow, sumTerm(g.Below)),
 			ast.Item(keyOthers, whole(int64(g.Others))),
 			ast.Item(keySilent, whole(int64(g.Silent))),
+			ast.Item(keySpent, whole(g.SpentMicro)),
+			ast.Item(keyRemaining, whole(g.RemainingSeconds)),
+			ast.Item(keyUncounted, whole(int64(g.Uncounted))),
 		)))
 	}
 	return ast.ObjectTerm(items...)

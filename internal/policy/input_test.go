@@ -97,7 +97,7 @@ func views(t testing.TB) map[string]*scale.View {
 			v.Signals["cpu"] = s
 		}),
 		"the pool is in a group": web(func(v *scale.View) {
-			v.Groups = map[string]scale.GroupView{"west": {Each: scale.Sum{VCPUs: 4, PerHourMicro: 192_000}, Others: 3, Silent: 1}}
+			v.Groups = map[string]scale.GroupView{"west": {Each: scale.Sum{VCPUs: 4, PerHourMicro: 192_000}, Others: 3, Silent: 1, SpentMicro: 5_000_000, RemainingSeconds: 3600, Uncounted: 2}}
 		}),
 		"numbers are large": web(func(v *scale.View) { v.Signals["cpu"] = signal(1<<32, 5) }),
 		"a schedule lives between two dates": web(func(v *scale.View) {

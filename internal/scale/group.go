@@ -35,6 +35,11 @@ type GroupView struct {
 	// their upper limit.
 	Others int `json:"others"`
 	Silent int `json:"silent"`
+	// SpentMicro is what all pools of the group, this one too, have spent in the period, in millionths of the currency, and
+	// RemainingSeconds what is left of it. Uncounted is how many of them keep no account.
+	SpentMicro       int64 `json:"spent_micro,omitempty"`
+	RemainingSeconds int64 `json:"remaining_seconds,omitempty"`
+	Uncounted        int   `json:"uncounted,omitempty"`
 }
 
 // GroupKey is the name under which a group's rows lie in the ledger: no pool has it.

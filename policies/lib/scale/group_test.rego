@@ -12,6 +12,9 @@ _member(here, present, above, below) := {
 		"below": {"vcpus": below, "per_hour_micro": below * 50000},
 		"others": 3,
 		"silent": 1,
+		"spent_micro": 400000000,
+		"remaining_seconds": 216000,
+		"uncounted": 0,
 	}},
 }
 
@@ -49,6 +52,12 @@ test_at_most_group[note] if {
 			"options": {"per_hour": 10},
 			"want": 25,
 		},
+		"a budget of 1000 of which 400 are spent with 60 hours to go: 10 an hour": {
+			"view": _member(0, 100, 60, 40),
+			"options": {"budget": 1000},
+			"want": 25,
+		},
+		"a budget that is used up": {"view": _member(7, 100, 60, 40), "options": {"budget": 400}, "want": 0},
 		"of both the narrower": {
 			"view": _member(0, 0, 0, 0),
 			"options": {"vcpus": 400, "per_hour": 1.5},
@@ -57,6 +66,14 @@ test_at_most_group[note] if {
 	}
 	ceiling := scale.at_most_group("west", tc.options) with input as tc.view
 	[ceiling.state, ceiling.at_most] == ["known", tc.want]
+}
+
+test_at_most_group_is_unknown_where_a_pool_keeps_no_account if {
+	view := object.union(_member(0, 100, 60, 40), {"groups": {"west": {"uncounted": 2}}})
+	ceiling := scale.at_most_group("west", {"budget": 1000}) with input as view
+	[ceiling.state, ceiling.detail] == ["unknown", "2 pools of the group keep no account"]
+	other := scale.at_most_group("west", {"per_hour": 10}) with input as view
+	other.state == "known"
 }
 
 test_at_most_group_is_unknown_while_the_others_are if {
@@ -72,13 +89,13 @@ test_at_most_group_is_at_fault[note] if {
 		},
 		"for an option that does not exist": {
 			"options": {"cores": 200},
-			"detail": "scale.at_most_group has no option \"cores\"; there are per_hour, vcpus",
+			"detail": "scale.at_most_group has no option \"cores\"; there are budget, per_hour, vcpus",
 		},
-		"without any": {"options": {}, "detail": "give vcpus, per_hour or both"},
+		"without any": {"options": {}, "detail": "give vcpus, per_hour or budget"},
 		"for a fraction": {"options": {"vcpus": 0.5}, "detail": "vcpus must be a whole number from 0 up"},
 		"for a price that is a string": {
 			"options": {"per_hour": "10"},
-			"detail": "per_hour must be a number from 0 up",
+			"detail": "per_hour and budget must be numbers from 0 up",
 		},
 	}
 	ceiling := scale.at_most_group("west", tc.options) with input as _member(5, 100, 60, 20)
