@@ -28,6 +28,7 @@ var trapMutants = []trapMutant{
 	}},
 	{trap: 4, name: "what_was_evicted_is_not_remembered", edits: []edit{{lost, `if in == nil || in.Instances <= w.from ||`, `if in == nil || true ||`}}},
 	{trap: 5, name: "retry_after_cut_short", edits: []edit{{follow, `now.Add(max(pause, f.RetryAfter))`, `now.Add(pause)`}}},
+	{trap: 5, name: "retry_after_of_reads_cut_short", edits: []edit{{visit, `pause = max(pause, fe.RetryAfter)`, `pause = max(pause, 0)`}}, in: "a_read,_for_an_hour"},
 	{trap: 6, name: "operation_never_followed_to_its_end", edits: []edit{{follow, "\tdefault:\n\t\te.ask(ctx, v)\n", "\tdefault:\n"}}},
 	{trap: 6, name: "no_regular_machines_stand_in", edits: []edit{{"internal/guard/blend.go", `return short != nil && w.blendStandsIn()`, `return short != nil && false`}}},
 	{trap: 7, name: "quota_never_read", edits: []edit{{visit, `d.Direction == scale.Grow && e.readQuota(ctx, v)`, `d.Direction == scale.Grow && false`}}},
