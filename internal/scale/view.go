@@ -131,9 +131,11 @@ type Facts struct {
 	ProvisioningState string        `json:"provisioning_state"`
 	Orchestration     Orchestration `json:"orchestration"`
 	// Spot is true when the set's profile makes interruptible machines, of whatever kind.
-	Spot     bool   `json:"spot"`
-	Size     string `json:"size"`
-	Location string `json:"location"`
+	Spot bool   `json:"spot"`
+	Size string `json:"size"`
+	// Sizes are those of an instance mix, whose Size says no more than that it is one.
+	Sizes    []string `json:"sizes,omitempty"`
+	Location string   `json:"location"`
 	// Zones are the availability zones that the set spans, none for a regional one.
 	Zones []string `json:"zones,omitempty"`
 	// PlatformMax is how many instances the platform allows this set (facts: VMSS 3.1), with the rule that says so.

@@ -75,6 +75,8 @@ type Fleet struct {
 	clients map[string]*clients // by subscription
 	usages  map[string]*usages  // by subscription and region
 	rivals  map[string]*rivals  // by the path of the list
+	// sizeLists are by subscription and region.
+	sizeLists map[string]*sizes
 }
 
 // clients are the SDK's, for one subscription.
@@ -83,6 +85,7 @@ type clients struct {
 	machines  *armcompute.VirtualMachinesClient
 	instances *armcompute.VirtualMachineScaleSetVMsClient
 	usageOf   *armcompute.UsageClient
+	skus      *armcompute.ResourceSKUsClient
 }
 
 // New makes a Fleet that authorises itself with cred. It reaches out to nothing yet.
@@ -101,7 +104,7 @@ func New(cred azcore.TokenCredential, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		options: o, cred: markedCredential{cred}, host: host, budget: newBudget(o.Budgets, o.Now), door: newDoor(o.Budgets, o.Now),
-		clients: map[string]*clients{}, usages: map[string]*usages{}, rivals: map[string]*rivals{},
+		clients: map[string]*clients{}, usages: map[string]*usages{}, rivals: map[string]*rivals{}, sizeLists: map[string]*sizes{},
 		cloud: cloud.Configuration{
 			// The authority is the credential's business; azcore wants the field to be there.
 			ActiveDirectoryAuthorityHost: cloud.AzurePublic.ActiveDirectoryAuthorityHost,
@@ -168,7 +171,7 @@ func (f *Fleet) newClients(subscription string) (*clients, error) {
 	}
 	return &clients{
 		sets: factory.NewVirtualMachineScaleSetsClient(), machines: factory.NewVirtualMachinesClient(),
-		instances: factory.NewVirtualMachineScaleSetVMsClient(), usageOf: factory.NewUsageClient(),
+		instances: factory.NewVirtualMachineScaleSetVMsClient(), usageOf: factory.NewUsageClient(), skus: factory.NewResourceSKUsClient(),
 	}, nil
 }
 

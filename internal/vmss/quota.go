@@ -47,16 +47,28 @@ func coresOf(size string) (cores int, family string, ok bool) {
 }
 
 // Quota says how many machines more of a set's size its region's quotas leave room for. What the usages do not name, and
-// a size whose cores its name does not tell, bind nothing here: Azure's own answer does then. Every error is a
+// a size that neither the region's list nor its name tells, bind nothing here: Azure's own answer does then. Of an instance
+// mix, which takes whatever size has quota, only the totals bind, by the size with the fewest cores. Every error is a
 // *scale.FleetError.
 func (f *Fleet) Quota(ctx context.Context, scaleSet string, facts scale.Facts) (*scale.Quota, error) {
 	t, err := f.target(opQuota, scaleSet)
 	if err != nil {
 		return nil, err
 	}
-	cores, family, ok := coresOf(facts.Size)
-	if !ok || facts.Location == "" {
+	names := []string{facts.Size}
+	if len(facts.Sizes) > 0 {
+		names = facts.Sizes
+	}
+	if facts.Location == "" || names[0] == "" {
 		return &scale.Quota{ReadAt: f.options.Now()}, nil
+	}
+	known := f.sizesOf(ctx, t, facts.Location, names)
+	if len(known) < len(names) {
+		return &scale.Quota{ReadAt: f.options.Now()}, nil
+	}
+	cores, family := known[0].cores, known[0].family
+	for _, s := range known[1:] {
+		cores, family = min(cores, s.cores), ""
 	}
 	u, fe := f.usage(ctx, t, facts.Location)
 	if fe != nil {

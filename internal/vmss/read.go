@@ -98,6 +98,13 @@ func factsOf(v *armcompute.VirtualMachineScaleSet) (scale.Facts, error) {
 	if v.SKU.Name != nil {
 		facts.Size = *v.SKU.Name
 	}
+	if p.SKUProfile != nil {
+		for _, one := range p.SKUProfile.VMSizes {
+			if one != nil && one.Name != nil {
+				facts.Sizes = append(facts.Sizes, *one.Name)
+			}
+		}
+	}
 	if v.Location != nil {
 		facts.Location = *v.Location
 	}
