@@ -5,20 +5,36 @@ package lib.mix
 # description: |
 #   Base and share as split has them while Spot is there; while it is not, as many regular instances more as Spot ones
 #   are missing, up to all. The first argument is the reason that says how many instances are wanted. Options: base;
-#   regular_percent (0 unless given); spare (so many instances come on top of those wanted, 0 unless given: see spare);
-#   hold_seconds (how long after the last eviction or failure, and after Spot was seen to be whole again, the hedge
-#   stays, 900 unless given: at least what a machine takes to boot); slo (the share of time, such as 0.99, in which the
-#   pool's min must be up: while it was no more so far, as many are regular; not looked at unless given); cover:
-#   "missing" (unless given) counts machines that were asked for and are surely gone, while Spot has disappointed within
-#   hold_seconds; "unready" counts every Spot machine that is wanted and not ready yet, those of a growth too. While it
-#   is not known what is wanted or what is there, the split stays as it is.
+#   regular_percent (0 unless given); spare (so many instances come on top of those wanted: see spare and reserve);
+#   hold_seconds (how long after the last eviction, failure or change the hedge waits for Spot, 900 unless given: at
+#   least what a machine takes to boot); cover: "absent" (unless given) counts Spot machines that could not be had, and
+#   keeps what stands in for them until they are ready; "missing" counts machines that were asked for and are surely
+#   gone, while Spot has disappointed within hold_seconds; "unready" counts every Spot machine that is wanted and not
+#   ready yet, those of a growth too; slo (the share of time, such as 0.99, in which the pool's min must be up: while it
+#   was no more so far, as many are regular; not looked at unless given). The options of reserve are taken as well. While
+#   it is not known what is wanted or what is there, the split stays as it is.
 # scope: document
 # custom:
-#   options: [base, cover, hold_seconds, regular_percent, slo, spare]
+#   options:
+#     - base
+#     - cover
+#     - hold_seconds
+#     - regular_percent
+#     - retry_seconds
+#     - slo
+#     - spare
+#     - spare_always
+#     - wary_seconds
+#     - zone_percent
 hedged(load, options) := {"fault": detail} if {
-	detail := _wrong_hedge(options)
+	detail := _wrong_hedge("mix.hedged", options)
 } else := {"fault": "the first argument is a reason, as the functions of lib.scale give it"} if {
 	not load.state
+} else := _standing(load.instances, options) if {
+	load.state == "known"
+	is_object(input.spot)
+	object.get(options, "cover", "absent") == "absent"
+	is_object(input.facts.live)
 } else := _plan(options) if {
 	load.state == "known"
 	is_object(input.spot)
@@ -84,6 +100,15 @@ with_floor(blend) := {"fault": detail} if {
 	input.spot.floor > _regular(input.capacity.instances, blend)
 } else := blend
 
+# The plan, or as many regular instances more as stand in.
+_standing(wanted, options) := _plan(options) if {
+	_stand_in(wanted, options) == 0
+} else := {
+	"base": _regular(wanted, options) + _stand_in(wanted, options),
+	"regular_percent": 0,
+	"rounding": "regular_down",
+}
+
 _plan(options) := {
 	"base": options.base,
 	"regular_percent": object.get(options, "regular_percent", 0),
@@ -109,10 +134,10 @@ _lacking(wanted, options) := max([0, planned - (live.spot - live.pending_spot)])
 	live := input.facts.live
 	planned := (wanted + object.get(options, "spare", 0)) - _regular(wanted, options)
 } else := input.spot.missing if {
-	object.get(options, "cover", "missing") == "missing"
+	options.cover == "missing"
 	_lately(input.spot, options)
 } else := 0 if {
-	object.get(options, "cover", "missing") == "missing"
+	options.cover == "missing"
 }
 
 _lately(spot, _) if spot.blocked
@@ -158,19 +183,25 @@ _thousandths(x) := round(x * 1000) if {
 	x < 1
 }
 
-_wrong_hedge(options) := "the second argument is an object of options, such as {\"base\": 2, \"spare\": 1}" if {
+_wrong_hedge(function, options) := "the second argument is an object of options, such as {\"base\": 2, \"spare\": 1}" if {
 	not is_object(options)
 } else := detail if {
-	known := {"base", "cover", "hold_seconds", "regular_percent", "slo", "spare"}
-	detail := _wrong_plan("mix.hedged", object.union({"regular_percent": 0}, options), known)
-} else := "spare and hold_seconds must be whole numbers from 0 up" if {
-	some name in {"spare", "hold_seconds"}
-	not _whole(object.get(options, name, 0))
+	detail := _wrong_plan(function, object.union({"regular_percent": 0}, options), _hedge_options)
+} else := sprintf("%s must be a whole number from 0 up", [concat(", ", wrong)]) if {
+	wrong := {name |
+		some name in _hedge_counts
+		not _whole(object.get(options, name, 0))
+	}
+	count(wrong) > 0
 } else := "slo must be a share above 0 and below 1" if {
 	not _thousandths(object.get(options, "slo", 0.99))
-} else := "cover must be missing or unready" if {
-	not object.get(options, "cover", "missing") in {"missing", "unready"}
+} else := "cover must be absent, missing or unready" if {
+	not object.get(options, "cover", "absent") in {"absent", "missing", "unready"}
 }
+
+_hedge_counts := {"hold_seconds", "retry_seconds", "spare", "spare_always", "wary_seconds", "zone_percent"}
+
+_hedge_options := {"base", "cover", "regular_percent", "slo"} | _hedge_counts
 
 _no_blend(blend) := detail if {
 	detail := blend.fault

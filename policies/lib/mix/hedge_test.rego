@@ -45,7 +45,7 @@ test_hedged_does_not_count_what_is_coming_up_as_ready if {
 }
 
 test_hedged_stands_in_for_what_is_missing[note] if {
-	options := {"base": 2, "regular_percent": 25, "hold_seconds": 600}
+	options := {"base": 2, "regular_percent": 25, "hold_seconds": 600, "cover": "missing"}
 	some note, tc in {
 		"the plan, while nothing is missing": {"base": 2, "lately": {}, "want": [2, 25]},
 		"three missing after an eviction: 2 + 2 of the plan and 3": {
@@ -144,7 +144,7 @@ test_hedged_says_what_is_wrong[note] if {
 		},
 		"a spare that is a fraction": {
 			"options": {"base": 2, "spare": 0.5},
-			"fault": "spare and hold_seconds must be whole numbers from 0 up",
+			"fault": "spare must be a whole number from 0 up",
 		},
 		"an objective that is no share": {
 			"options": {"base": 2, "slo": 99},
@@ -152,7 +152,7 @@ test_hedged_says_what_is_wrong[note] if {
 		},
 		"a way of counting that does not exist": {
 			"options": {"base": 2, "cover": "all"},
-			"fault": "cover must be missing or unready",
+			"fault": "cover must be absent, missing or unready",
 		},
 	}
 	blend := mix.hedged(_load(10), tc.options) with input as _fleet(2, 8, {})
