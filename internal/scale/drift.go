@@ -34,10 +34,17 @@ func Drifted(old *Drift, f Facts, evictions []Eviction) *Drift {
 		return nil
 	}
 	told := 0
+	if old != nil {
+		// What was sure stays so, and what was told of since comes on top.
+		told = min(old.Sure, seen)
+	}
 	for _, e := range evictions {
 		if f.ProvisioningState == "Updating" {
 			// What an operation is making is missing too, and no eviction explains it.
 			break
+		}
+		if old != nil && e.At.Before(old.At) {
+			continue
 		}
 		if age := f.ReadAt.Sub(e.At); age <= evictedLately && age >= -time.Minute {
 			told += e.Instances
