@@ -53,15 +53,9 @@ type leaver struct {
 // newFleet makes an empty fleet; what is drawn depends on the seed alone.
 func newFleet(w *World, start time.Time, length time.Duration, seed uint64) *fleet {
 	f := &fleet{world: w, start: start, boots: rand.New(rand.NewPCG(seed, 1))}
-	draw := rand.New(rand.NewPCG(seed, 2))
 	switch w.Spot.Model {
-	case "trace":
-		f.market = w.Spot.trace
-		if rest := f.market.Length() - length; rest > 0 {
-			f.offset = time.Duration(draw.Int64N(int64(rest/f.market.Step)+1)) * f.market.Step
-		}
-	case "markov":
-		f.market = markov(&w.Spot, length, draw)
+	case "trace", "markov":
+		f.market, f.offset = w.SpotFrom(length, seed)
 	default:
 		room := 0
 		if w.Spot.Model == "always" {
@@ -73,6 +67,20 @@ func newFleet(w *World, start time.Time, length time.Duration, seed uint64) *fle
 		}
 	}
 	return f
+}
+
+// SpotFrom is the availability of Spot that a run of this length and seed lives through where the model is a trace or
+// drawn, and the offset at which the run begins in it.
+func (w *World) SpotFrom(length time.Duration, seed uint64) (market *trace.Spot, offset time.Duration) {
+	draw := rand.New(rand.NewPCG(seed, 2))
+	if w.Spot.Model == "markov" {
+		return markov(&w.Spot, length, draw), 0
+	}
+	market = w.Spot.trace
+	if rest := market.Length() - length; rest > 0 {
+		offset = time.Duration(draw.Int64N(int64(rest/market.Step)+1)) * market.Step
+	}
+	return market, offset
 }
 
 func zoneName(z int) string { return string(rune('1' + z)) }
@@ -222,17 +230,41 @@ func (f *fleet) place(now time.Duration, spot bool) int {
 	return best
 }
 
-// remove takes machines out of service: those that do not serve yet first, then the youngest.
+// remove takes machines of a kind out of service: from the zone that has most of them, there those that do not serve yet
+// first, then the youngest (facts: VMSS, scale-in policy Default: zone balance first, then the newest).
 func (f *fleet) remove(now time.Duration, n int, spot bool) {
-	for _, serving := range []bool{false, true} {
-		for i := len(f.machines) - 1; i >= 0 && n > 0; i-- {
-			if m := f.machines[i]; m.spot == spot && (m.servesAt <= now) == serving {
-				f.leaving = append(f.leaving, leaver{spot, m.zone, now + f.deleting()})
-				f.machines = append(f.machines[:i], f.machines[i+1:]...)
-				n--
+	for ; n > 0; n-- {
+		have := make([]int, len(f.market.Zones))
+		for i := range f.machines {
+			if m := &f.machines[i]; m.spot == spot {
+				have[m.zone]++
 			}
 		}
+		gone := -1
+		for i := range f.machines {
+			m := &f.machines[i]
+			if m.spot != spot {
+				continue
+			}
+			if gone < 0 || before(m, &f.machines[gone], have, now) {
+				gone = i
+			}
+		}
+		if gone < 0 {
+			return
+		}
+		f.leaving = append(f.leaving, leaver{spot, f.machines[gone].zone, now + f.deleting()})
+		f.machines = append(f.machines[:gone], f.machines[gone+1:]...)
 	}
+}
+
+// before reports whether a machine is removed before another, which is older.
+func before(m, other *machine, have []int, now time.Duration) bool {
+	if have[m.zone] != have[other.zone] {
+		return have[m.zone] > have[other.zone]
+	}
+	serves, served := m.servesAt <= now, other.servesAt <= now
+	return !serves || served
 }
 
 func (f *fleet) deleting() time.Duration {
