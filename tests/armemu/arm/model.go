@@ -13,9 +13,6 @@ import (
 // that model lacks is fixed once the set is there (facts: VMSS 1.1). What is neither is refused as not emulated: to take
 // and drop it would let a test pass that Azure fails.
 
-// fixed are the properties that can be given when a set is made, and never change.
-var fixed = []string{"orchestrationMode", "platformFaultDomainCount", "zoneBalance"}
-
 // readOnly are the properties that a document may repeat from a GET.
 var readOnly = []string{"provisioningState", "uniqueId", "timeCreated"}
 
