@@ -7,6 +7,19 @@ import (
 	"trimtab/internal/scale"
 )
 
+// zeroes remembers since when the reads of one set of a pair have said zero. Reads that lie too far apart, or on both sides
+// of a write, are no zero that has lasted.
+func (v *visit) zeroes(facts *scale.Facts, gap time.Duration) {
+	m, old := &v.control.Memory, &v.control.Facts
+	switch {
+	case v.pairOf == nil:
+	case facts.Capacity != 0:
+		m.ZeroSince = time.Time{}
+	case m.ZeroSince.IsZero() || v.now.Sub(old.ReadAt) > gap || facts.ETag != old.ETag:
+		m.ZeroSince = v.now
+	}
+}
+
 // Counter is a fleet that can count machines one by one. A fleet that cannot leaves decisions to the nominal count.
 type Counter interface {
 	// Count counts the machines of a scale set, afresh. Facts are those that Read has just answered. It answers all of

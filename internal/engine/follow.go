@@ -119,7 +119,7 @@ func (e *Engine) compare(ctx context.Context, v *visit) {
 		// The set is as it was: the PATCH was never applied, and with this ETag gone stale by the next change it never
 		// will be. A deletion by name has no ETag: for it only the lease, which is over, speaks.
 		e.finish(v, &in, scale.Abandoned, nil)
-	case !reached && in.To.Instances > 0 && (guard.ZeroDoubted(f, v.control.Memory.Capacities, v.now) ||
+	case !reached && in.To.Instances > 0 && (guard.ZeroDoubted(f, guard.Seen(&v.control.Memory, v.pairOf != nil), v.now) ||
 		f.Capacity == 0 && v.now.Sub(in.StartedAt) < guard.ZeroSettles):
 		// A count of zero says nothing until it has lasted (facts: VMSS 5.5, row 2), and what it was before the change
 		// says nothing about after it.

@@ -150,6 +150,10 @@ func (e *Engine) tellGroups(ctx context.Context, v *visit, entry *scale.Entry) {
 	if wish := wished(&entry.Proposal); entry.Proposal.Known {
 		limits := entry.View.Rails.Limits
 		now.Wanted = min(max(wish, limits.Min), limits.Max)
+		if most := entry.View.Facts.PlatformMax; most > 0 {
+			// What the platform never gives is kept from nobody.
+			now.Wanted = min(now.Wanted, most)
+		}
 	}
 	if s := entry.View.Spending; s != nil && s.Known {
 		now.SpentMicro, now.RateMicro, now.Until = s.SpentMicro, s.RateMicro, v.control.Memory.Account.Spent.To

@@ -263,6 +263,7 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 			c.Memory.Capacities = guard.Doubt(c.Memory.Capacities, c.Facts.ReadAt, v.now)
 		}
 	}
+	v.zeroes(&facts, e.FactsMaxAge+time.Minute)
 	e.count(ctx, v, &facts)
 	e.readRivals(ctx, v, &facts)
 	resized(c, facts.Size)

@@ -138,7 +138,7 @@ func (w *walk) opened() bool {
 		w.halt("facts", "orchestration_mismatch", w.wanted(), time.Time{}, string(v.Facts.Orchestration))
 	case v.Facts.ProvisioningState == "Deleting":
 		w.halt("facts", "set_deleting", w.wanted(), time.Time{}, "")
-	case v.Facts.Pair == nil && (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, v.Memory.Capacities, v.Now) && !w.zeroTold():
+	case (v.Memory.Intended == nil || v.Memory.Intended.Instances > 0) && ZeroDoubted(v.Facts, Seen(&v.Memory, v.Facts.Pair != nil), v.Now) && !w.zeroTold():
 		w.halt("facts", "facts_implausible", w.wanted(), time.Time{}, "")
 	case v.Facts.Pair != nil && (v.Facts.Pair.ReadAt.IsZero() || age(v.Now, v.Facts.Pair.ReadAt) > v.FactsMaxAgeSeconds):
 		w.halt("facts", "pair_unknown", w.wanted(), time.Time{}, v.Facts.Pair.ScaleSet)
@@ -322,6 +322,19 @@ func ZeroDoubted(f scale.Facts, capacities []scale.Recommendation, now time.Time
 	}
 	n := len(capacities)
 	return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < ZeroSettles
+}
+
+// Seen are the counts by which a zero of a set is judged: those remembered, and of a set of a pair its own zeroes, because
+// what is remembered there are the counts of both.
+func Seen(m *scale.Memory, pair bool) []scale.Recommendation {
+	switch {
+	case !pair:
+		return m.Capacities
+	case m.ZeroSince.IsZero():
+		return nil
+	default:
+		return []scale.Recommendation{{At: m.ZeroSince}}
+	}
 }
 
 // Doubt is the history of capacities when a zero is read anew: too long after the last read, or of a set that has been

@@ -214,6 +214,9 @@ type Memory struct {
 	Recommendations []Recommendation `json:"recommendations,omitempty"`
 	// Capacities are the counts seen within the longest step window, oldest first, only where they changed.
 	Capacities []Recommendation `json:"capacities,omitempty"`
+	// ZeroSince is since when every read of one set of a pair has said zero, the zero instant where the last said more:
+	// Capacities are those of both sets.
+	ZeroSince time.Time `json:"zero_since,omitzero"`
 	// BackOffs are what failures forbid for a while.
 	BackOffs []BackOff `json:"back_offs,omitempty"`
 	// Notes are what events told that measured nothing: evictions, health, rivals.

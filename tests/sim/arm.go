@@ -33,6 +33,10 @@ type set struct {
 	zeroUntil     time.Time
 	zeroes        int
 	lowers, moves bool
+	// quota is how many machines the subscription's quota leaves the set, 0 for any number. ourHand is true while the last write
+	// of the count was one of ours.
+	quota   int
+	ourHand bool
 	// names are the machines as they were when last asked for, named how many ever had one.
 	names []string
 	named int
@@ -67,8 +71,8 @@ type fleetPort struct{ w *world }
 // Read answers with the facts.
 func (f fleetPort) Read(ctx context.Context, id string) (scale.Facts, error) {
 	t, w, s := taskOf(ctx), f.w, f.w.sets[id]
-	if w.now.Before(t.turn.fence) {
-		w.broken(2, "%s reads %s although it was asked to leave it alone until %v", t.name, id, t.turn.fence)
+	if fence := t.fences[id]; w.now.Before(fence) {
+		w.broken(2, "%s reads %s although it was asked to leave it alone until %v", t.name, id, fence)
 	}
 	got, err := t.cross(ctx, "arm read "+id, func() (any, error) {
 		if r, hit := w.fault(faultReadLimit); hit {
@@ -105,6 +109,9 @@ func (f fleetPort) Read(ctx context.Context, id string) (scale.Facts, error) {
 
 // fleet is the port to the scale sets: every other history has one that counts machines.
 func (w *world) fleet() engine.Fleet {
+	if w.kind == Quota {
+		return quotaFleet{countingFleet{fleetPort{w}}}
+	}
 	if w.o.Seed%2 == 0 {
 		return countingFleet{fleetPort{w}}
 	}
@@ -160,6 +167,14 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 		if c.ETag != s.etag() && len(c.Delete) == 0 {
 			return nil, fleetError("change", scale.ClassPrecondition, 412, "PreconditionFailed", 0)
 		}
+		if c.Capacity != nil && s.quota > 0 && *c.Capacity > s.capacity && *c.Capacity-s.capacity+max(s.capacity, s.live) > s.quota {
+			// Refused whole, though a part of it would fit (facts: VMSS 5.5 row 7).
+			class := scale.ClassQuota
+			if s.spot {
+				class = scale.ClassQuotaSpot
+			}
+			return nil, fleetError("change", class, 409, "OperationNotAllowed", 0)
+		}
 		w.checkApplied(s, &c, ours)
 		var op *operation
 		if len(c.Delete) > 0 {
@@ -209,7 +224,7 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change) *operation {
 	}
 	before := s.capacity
 	if capacity != nil {
-		s.capacity = *capacity
+		s.capacity, s.ourHand = *capacity, ours != nil
 	}
 	if mix != nil {
 		m := *mix
@@ -286,7 +301,7 @@ func (f fleetPort) Follow(ctx context.Context, token string) (scale.Progress, er
 			}
 			return nil, fleetError("follow", scale.ClassUnsure, 503, "ServiceUnavailable", 0)
 		}
-		for _, p := range w.pools {
+		for _, p := range w.rows {
 			op := w.sets[p.ScaleSet].operations[token]
 			switch {
 			case op == nil:

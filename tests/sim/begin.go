@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,12 +39,16 @@ func (w *world) begin() {
 			w.pools = append(w.pools, &pool{Pool: p})
 		}
 	}
-	for _, p := range w.pools {
+	w.drawKind()
+	for i, p := range w.pools {
+		p.number = i
 		p.windows, p.entries, p.changes = make(map[string]*windowRow), make(map[string]*entryRow), make(map[string]*change)
 		p.told, p.known = make(map[string]bool), make(map[string]bool)
 		p.load(r)
 		w.sets[p.ScaleSet] = w.drawSet(r, p)
+		w.rows = append(w.rows, p)
 	}
+	w.addKind()
 	for i := range 1 + r.IntN(4) {
 		w.parts = append(w.parts, &partition{w: w, number: i})
 	}
@@ -119,7 +122,6 @@ func signal(name, resource, metric string, a scale.Aggregation) scale.Signal {
 }
 
 func (w *world) drawSet(r *rand.Rand, p *pool) *set {
-	p.number = slices.Index(w.pools, p)
 	l := p.Rails.Limits
 	s := &set{
 		w: w, id: p.ScaleSet, capacity: max(1, l.Min-1+r.IntN(l.Max-l.Min+3)), generation: 1, state: "Succeeded",
@@ -169,7 +171,8 @@ func (w *world) trouble() {
 	if r, hit := w.fault(faultHandOver); hit {
 		w.handOver(r)
 	}
-	for _, p := range w.pools {
+	w.quotas()
+	for _, p := range w.rows {
 		s := w.sets[p.ScaleSet]
 		if r, hit := w.fault(faultZero); hit && w.now.Sub(s.zeroUntil) > 15*time.Minute {
 			// In passing: a zero that comes back every few minutes cannot be told from one that lasts.
@@ -188,6 +191,9 @@ func (w *world) trouble() {
 			}
 			s.evict(n, r.IntN(3) == 0)
 			w.announce(r, p, n)
+		}
+		if p.whole != nil {
+			continue
 		}
 		if r, hit := w.fault(faultOrder); hit {
 			w.order(r, p)

@@ -30,7 +30,7 @@ func (w *world) checkCommit(t *task, p *pool, c *scale.Commit, reads map[string]
 	if !after.EvaluatedAt.Equal(before.EvaluatedAt) && (c.Entry == nil || c.Entry.Key != after.LastEntry) {
 		w.broken(9, "%s evaluated %s at %v and left no entry", t.name, p.Name, after.EvaluatedAt)
 	}
-	if t.p != w.desk && after.Orders != before.Orders && w.o.Seed%4 != 0 {
+	if t.p != w.desk && p.whole == nil && after.Orders != before.Orders && w.o.Seed%4 != 0 {
 		w.broken(12, "%s took an operator's order away", t.name)
 	}
 	in, was := after.Intent, before.Intent
@@ -86,12 +86,17 @@ func (w *world) checkIntent(t *task, p *pool, c *scale.Commit, before *scale.Con
 	if in.Direction == scale.Shrink && len(p.Rails.Shrink.Order) > 0 && len(in.Victims) == 0 {
 		w.broken(10, "%s shrinks %s by the count, and not by the machines that it chose", t.name, p.Name)
 	}
-	at := in.StartedAt
-	pinned := before.Orders.Pin.Holds(at)
+	at, orders := in.StartedAt, before.Orders
+	if p.whole != nil {
+		// Operators order the pool: its half goes by what the pool's row said when the turn began.
+		orders = c.Control.Orders
+	}
+	pinned := orders.Pin.Holds(at)
+	w.checkPair(t, p, in, e)
 	switch {
-	case before.Orders.Freeze.Holds(at):
+	case orders.Freeze.Holds(at):
 		w.broken(12, "%s changes %s although it is frozen", t.name, p.Name)
-	case before.Orders.PauseGrow.Holds(at) && in.Direction == scale.Grow, before.Orders.PauseShrink.Holds(at) && in.Direction == scale.Shrink:
+	case orders.PauseGrow.Holds(at) && in.Direction == scale.Grow, orders.PauseShrink.Holds(at) && in.Direction == scale.Shrink:
 		w.broken(12, "%s changes %s although %s is paused", t.name, p.Name, in.Direction)
 	}
 	if at.Before(p.fence) {
@@ -143,7 +148,7 @@ func (w *world) checkShrink(t *task, p *pool, e *scale.Entry, at time.Time) {
 			}
 		}
 		for source, row := range p.windows {
-			if source != t.source {
+			if source != t.source && source != scale.HistorySource {
 				look(row.truth)
 			}
 		}
@@ -234,7 +239,7 @@ func (w *world) again(e *scale.Entry) (scale.Proposal, scale.Decision) {
 // checkChange looks at a PATCH before it goes out, and gives the intent that it carries out.
 func (w *world) checkChange(t *task, s *set, c *scale.Change) *change {
 	var p *pool
-	for _, candidate := range w.pools {
+	for _, candidate := range w.rows {
 		if candidate.ScaleSet == s.id {
 			p = candidate
 		}
@@ -276,7 +281,7 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 		return
 	}
 	var p *pool
-	for _, candidate := range w.pools {
+	for _, candidate := range w.rows {
 		if candidate.ScaleSet == s.id {
 			p = candidate
 		}
@@ -298,10 +303,12 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	}
 	if c.Capacity != nil {
 		l, n := p.Rails.Limits, *c.Capacity
-		if to := ours.To.Instances; to < l.Min || to > l.Max || n > s.platformMax {
+		if p.other() != nil {
+			w.checkSum(p, s, ours, n)
+		} else if to := ours.To.Instances; to < l.Min || to > l.Max || n > s.platformMax {
 			w.broken(3, "%s is set to %d for %d machines, outside [%d, %d] or above %d", p.Name, n, to, l.Min, l.Max, s.platformMax)
 		}
-		if made := s.live + n - s.capacity; w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max {
+		if made := s.live + n - s.capacity; p.other() == nil && w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max {
 			w.broken(3, "%s is set to %d, which makes %d machines of %d: more than %d", p.Name, n, made, s.live, l.Max)
 		}
 	}
@@ -309,7 +316,7 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	began := ours.StartedAt
 	switch ours.Direction {
 	case scale.Grow:
-		if d := began.Sub(p.grown); !ours.pinned && !p.grown.IsZero() && d < time.Duration(cool.GrowSeconds)*time.Second {
+		if d := began.Sub(p.grown); !ours.pinned && !ours.shifts && !p.grown.IsZero() && d < time.Duration(cool.GrowSeconds)*time.Second {
 			w.broken(5, "%s grows %v after its last growth, its cooldown is %d s", p.Name, d, cool.GrowSeconds)
 		}
 		p.grown = began
@@ -318,7 +325,7 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 		if p.shrunk.After(last) {
 			last = p.shrunk
 		}
-		if d := began.Sub(last); !ours.pinned && !last.IsZero() && d < time.Duration(cool.ShrinkSeconds)*time.Second {
+		if d := began.Sub(last); !ours.pinned && !ours.shifts && !last.IsZero() && d < time.Duration(cool.ShrinkSeconds)*time.Second {
 			w.broken(5, "%s shrinks %v after its last change, its cooldown is %d s", p.Name, d, cool.ShrinkSeconds)
 		}
 		p.shrunk = began
@@ -395,8 +402,10 @@ func (w *world) checkReport(t *task) {
 		counted := 0
 		for _, r := range t.report.Pools {
 			if r.Pool == p.Name {
-				c := r.Counts
-				counted += c.Folded + c.Repeated + c.Late + c.Future + c.Absent
+				if p.half != nil && (r.Spot == nil || counts(r.Spot) != samples) {
+					w.broken(7, "%s does not count the %d samples for the Spot set of %s: %+v", t.name, samples, p.Name, r.Spot)
+				}
+				counted += counts(&r)
 			}
 		}
 		if counted != samples {
@@ -417,13 +426,19 @@ func (w *world) checkReport(t *task) {
 	}
 }
 
+// counts is how many samples a report has counted.
+func counts(r *engine.PoolReport) int {
+	c := r.Counts
+	return c.Folded + c.Repeated + c.Late + c.Future + c.Absent
+}
+
 // checkAll compares everything at the end (invariants 6, 7, 9, 10).
 func (w *world) checkAll() {
 	for _, part := range w.parts {
 		for _, e := range part.events[:part.checkpoint] {
-			for i, p := range w.pools {
+			for _, p := range w.rows {
 				row := p.windows[part.source()]
-				if e.concerns(i) && (row == nil || !row.truth.accepted[e.sequence]) && !e.lost {
+				if e.concerns(p.number) && (row == nil || !row.truth.accepted[e.sequence]) && !e.lost {
 					w.broken(7, "event %d of %s is lost to %s", e.sequence, part.source(), p.Name)
 				}
 			}
@@ -437,13 +452,16 @@ func (w *world) checkAll() {
 			}
 		}
 	}
-	for _, p := range w.pools {
+	for _, p := range w.rows {
 		for key, e := range p.entries {
 			if e.act && e.outcome == nil {
 				w.broken(10, "the entry %s of %s acts and has no outcome", key, p.Name)
 			}
 		}
 		for source, row := range p.windows {
+			if source == scale.HistorySource {
+				continue
+			}
 			if _, err := metric.ParseWindow(row.data); err != nil {
 				w.broken(6, "the window of %s %s cannot be read: %v", p.Name, source, err)
 			}

@@ -18,6 +18,8 @@ type Options struct {
 	// unless given. A step is one thing that happens: a call that lands, a reply that arrives, an event sent, a crash, an
 	// order.
 	Steps int
+	// Kind is the kind of pools that the history has; drawn from the seed where it is empty.
+	Kind Kind
 	// Only, where not nil, lets no other faults happen than these.
 	Only []string
 	// Real is the shipped policies with their pools, for every tenth history; the zero value for plain Go in all.
@@ -54,6 +56,7 @@ func (v Violation) String() string {
 // Result is what a history came to.
 type Result struct {
 	Seed   uint64
+	Kind   Kind
 	Real   bool
 	Steps  int
 	Counts Counts
@@ -70,7 +73,7 @@ type Result struct {
 
 // Counts say how much happened.
 type Counts struct {
-	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Crashes, Lost, Letters, Faults int
+	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Intents, Pairs, Histories, Quotas, Capped, Tried, Crashes, Lost, Letters, Faults int
 }
 
 // Add sums counts.
@@ -84,6 +87,12 @@ func (c *Counts) Add(o Counts) {
 	c.Changes += o.Changes
 	c.Applied += o.Applied
 	c.Deletions += o.Deletions
+	c.Intents += o.Intents
+	c.Pairs += o.Pairs
+	c.Histories += o.Histories
+	c.Quotas += o.Quotas
+	c.Capped += o.Capped
+	c.Tried += o.Tried
 	c.Crashes += o.Crashes
 	c.Lost += o.Lost
 	c.Letters += o.Letters

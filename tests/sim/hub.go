@@ -238,8 +238,10 @@ func (w *world) produce() {
 		w.producer.held = nil
 	}
 	for i := range w.pools {
-		if s := w.sets[w.pools[i].ScaleSet]; !w.chaos && s.current != nil && s.current.done {
-			s.live = s.capacity
+		for p := w.pools[i]; p != nil; p = p.half {
+			if s := w.sets[p.ScaleSet]; !w.chaos && s.current != nil && s.current.done {
+				s.live = s.capacity
+			}
 		}
 		points, body := w.compose(i, minute)
 		send := func() { w.enqueue(points, body, false, w.chance.IntN(len(w.parts))) }
@@ -322,6 +324,9 @@ func (w *world) enqueue(points []measured, body []byte, broken bool, number int)
 func (w *world) compose(i int, minute time.Time) ([]measured, []byte) {
 	p := w.pools[i]
 	live := w.sets[p.ScaleSet].live
+	if p.half != nil {
+		live += w.sets[p.half.ScaleSet].live
+	}
 	var points []measured
 	for n := range p.Signals {
 		s := &p.Signals[n]

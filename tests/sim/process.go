@@ -55,6 +55,8 @@ type task struct {
 	attempt  map[string]bool
 	accepted map[string]string
 	turn     turn
+	// fences are until when each set asked not to be read, as the ledger said when it was last loaded.
+	fences map[string]time.Time
 }
 
 // turn is what a task has seen and done since it last began with a pool.
@@ -62,10 +64,11 @@ type turn struct {
 	// reads are the ETags read in this turn, with the counts that came with them.
 	reads map[string]int
 	// chosen are the machines that were chosen in this turn.
-	chosen    []string
-	committed bool
-	// fence is until when the scale set asked not to be read, as the ledger said when the turn began.
-	fence time.Time
+	chosen []string
+	// committed is the name of the row that was committed last, empty where the turn has gone on since.
+	committed string
+	// room is what quotas were said to leave, by set.
+	room map[string]int
 }
 
 // call is one call over a port.
@@ -112,6 +115,7 @@ func (w *world) launch(p *process, name string, batch []*event, run func(context
 	t := &task{
 		w: w, p: p, name: name, begun: w.now, resume: make(chan struct{}), batch: batch, then: then,
 		attempt: make(map[string]bool), accepted: make(map[string]string),
+		fences: make(map[string]time.Time),
 	}
 	if len(batch) > 0 {
 		t.source = batch[0].part.source()

@@ -19,7 +19,7 @@ func (w *world) rest() {
 	w.chaos = false
 	w.ledgerDown, w.armDown = time.Time{}, time.Time{}
 	w.note("calm")
-	for _, p := range w.pools {
+	for _, p := range w.rows {
 		s := w.sets[p.ScaleSet]
 		s.zeroUntil = time.Time{}
 		s.live = s.capacity
@@ -58,7 +58,7 @@ func (w *world) restless() string {
 			}
 		}
 	}
-	for _, p := range w.pools {
+	for _, p := range w.rows {
 		if why := w.unsettled(p); why != "" {
 			return why
 		}
@@ -74,23 +74,24 @@ func (w *world) unsettled(p *pool) string {
 		return p.Name + " is not evaluated"
 	case c.Intent != nil:
 		return p.Name + " has an intent: " + fmt.Sprintf("%+v", *c.Intent)
-	case p.Mode != scale.Enforce || w.real || c.Orders.Freeze.Holds(w.now):
+	case p.Mode != scale.Enforce || w.real || p.whole != nil || c.Orders.Freeze.Holds(w.now):
 		return ""
 	}
-	want := 0
-	for i := range p.Signals {
-		if p.Signals[i].Name == "cpu" {
-			want = max(want, (p.demand+59)/60)
-		} else {
-			want = max(want, (5*p.queued+99)/100)
+	want := w.wanted(p)
+	if p.half != nil {
+		return w.unsettledPair(p, want)
+	}
+	if w.kind == Group {
+		if w.ordered() {
+			return "" // what is held by an order is not there for the others
 		}
+		want = w.share(p)
 	}
-	if c.Orders.Pin.Holds(w.now) {
-		want = c.Orders.Pin.Instances
-	}
-	want = min(max(want, p.Rails.Limits.Min), p.Rails.Limits.Max, s.platformMax)
 	if c.Orders.PauseGrow.Holds(w.now) && s.capacity < want || c.Orders.PauseShrink.Holds(w.now) && s.capacity > want {
 		return ""
+	}
+	if s.capacity < want && s.quota > 0 && s.capacity >= s.quota {
+		return "" // as many as the quota leaves
 	}
 	if s.capacity != want {
 		return fmt.Sprintf("%s has %d and wants %d (limits %+v, platform %d); last it held because of %s: %+v, %+v", p.Name,

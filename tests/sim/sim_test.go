@@ -18,6 +18,7 @@ var (
 	steps     = flag.Int("sim.steps", 0, "least number of steps before the faults stop; by the seed unless given")
 	only      = flag.String("sim.only", "", "let only these faults happen, separated by commas; none at all for -")
 	histories = flag.Int("sim.histories", 2000, "how many histories")
+	ofKind    = flag.String("sim.kind", "", "only pools of this kind; drawn unless given")
 	first     = flag.Uint64("sim.first", 0, "the first seed; drawn unless given")
 )
 
@@ -36,7 +37,7 @@ func shipped(t *testing.T) sim.Real {
 func TestHistories(t *testing.T) {
 	real := shipped(t)
 	if *seed != 0 {
-		o := sim.Options{Seed: *seed, Steps: *steps, Real: real, Redecide: 1, Trace: true}
+		o := sim.Options{Seed: *seed, Steps: *steps, Kind: sim.Kind(*ofKind), Real: real, Redecide: 1, Trace: true}
 		if *only != "" {
 			o.Only = strings.Split(*only, ",")
 		}
@@ -52,7 +53,7 @@ func TestHistories(t *testing.T) {
 	if from == 0 {
 		from = rand.Uint64() >> 16
 	}
-	o := sim.Options{Steps: *steps, Real: real, Redecide: 8}
+	o := sim.Options{Steps: *steps, Kind: sim.Kind(*ofKind), Real: real, Redecide: 8}
 	s := sim.Many(t.Context(), from, *histories, runtime.GOMAXPROCS(0), o, nil)
 	t.Logf("seeds %d to %d: %d histories, %d steps, the shortest %d, in %v: %+v", from, from+uint64(*histories)-1, s.Histories,
 		s.Steps, s.Fewest, s.Took, s.Counts)
@@ -77,8 +78,10 @@ func TestHistories(t *testing.T) {
 	for name, n := range map[string]int{
 		"conflicts": c.Conflicts, "changes applied": c.Applied, "deletions by name": c.Deletions, "crashes": c.Crashes, "batches lost to the host": c.Lost,
 		"dead letters": c.Letters, "faults": c.Faults, "entries decided again": c.Redecided,
+		"changes of a set of a pair": c.Pairs, "proposals cut for a group": c.Capped, "answers about quotas": c.Quotas,
+		"candidates tried": c.Tried, "histories of loads stored": c.Histories,
 	} {
-		if n*20 < s.Histories {
+		if *ofKind == "" && n*20 < s.Histories {
 			t.Errorf("only %d %s in %d histories", n, name, s.Histories)
 		}
 	}
@@ -121,7 +124,7 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		{198691532786027, "the same, after answers that were lost"},
 		{4807, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
 	} {
-		if r := sim.Run(sim.Options{Seed: c.seed, Redecide: 1}); r.Violation != nil {
+		if r := sim.Run(sim.Options{Seed: c.seed, Kind: sim.Plain, Redecide: 1}); r.Violation != nil {
 			t.Errorf("seed %d, %s: %v", c.seed, c.found, r.Violation)
 		}
 	}

@@ -15,12 +15,14 @@ import (
 // knows.
 type pool struct {
 	scale.Pool
-	number  int
-	control *scale.Control
-	version int
-	windows map[string]*windowRow
-	entries map[string]*entryRow
-	last    *scale.Entry
+	number int
+	// half is the Spot half of a pair, on the pool; whole is the pool, on its half.
+	half, whole *pool
+	control     *scale.Control
+	version     int
+	windows     map[string]*windowRow
+	entries     map[string]*entryRow
+	last        *scale.Entry
 
 	// demand is the load in percent of one instance; queued is what the queue signal counts in a minute.
 	demand, queued int
@@ -28,6 +30,8 @@ type pool struct {
 	grown, shrunk time.Time
 	// told are the machines whose eviction was announced, known those of them that the control row has named.
 	told, known map[string]bool
+	// through is how far the history of loads goes, by signal.
+	through map[string]time.Time
 	// changes are the intents by their owner.
 	changes map[string]*change
 	// fence is until when Azure asked that the set be left alone, where that is stored; readFence the same for reads.
@@ -56,7 +60,11 @@ type change struct {
 	operation     *operation
 	pinned        bool
 	throttled     time.Time
-	result        scale.Result
+	// shifts is true for a change of one set of a pair while the number of both stays, or goes the other way.
+	shifts bool
+	// readAt is when the other set of the pair was read for it.
+	readAt time.Time
+	result scale.Result
 }
 
 // ledgerPort is the engine's port to Table storage: one group transaction is atomic, versions are compared before
@@ -64,7 +72,7 @@ type change struct {
 type ledgerPort struct{ w *world }
 
 func (w *world) pool(name string) *pool {
-	for _, p := range w.pools {
+	for _, p := range w.rows {
 		if p.Name == name {
 			return p
 		}
@@ -75,6 +83,9 @@ func (w *world) pool(name string) *pool {
 // Load reads a pool's rows.
 func (l ledgerPort) Load(ctx context.Context, name string) (scale.Stored, error) {
 	t, p := taskOf(ctx), l.w.pool(name)
+	if p == nil {
+		return l.w.loadOthers(ctx, t, name)
+	}
 	got, err := t.cross(ctx, "load "+name, func() (any, error) {
 		s := scale.Stored{}
 		if p.control != nil {
@@ -94,12 +105,12 @@ func (l ledgerPort) Load(ctx context.Context, name string) (scale.Stored, error)
 	if err != nil {
 		return scale.Stored{}, err
 	}
-	if !t.turn.committed {
+	if t.turn.committed != name {
 		t.turn = turn{reads: make(map[string]int)}
 	}
-	t.turn.committed = false
+	t.turn.committed = ""
 	s := got.(scale.Stored)
-	t.turn.fence = s.Control.FactsRetryAt
+	t.fences[p.ScaleSet] = s.Control.FactsRetryAt
 	return s, nil
 }
 
@@ -123,6 +134,9 @@ func (w *world) copied(c scale.Control) scale.Control {
 // Commit writes all of a commit or nothing.
 func (l ledgerPort) Commit(ctx context.Context, name string, c scale.Commit) error {
 	t, p, w := taskOf(ctx), l.w.pool(name), l.w
+	if p == nil {
+		return w.commitOthers(ctx, t, name, c)
+	}
 	if c.Control != nil {
 		control := *c.Control
 		c.Control = &control
@@ -131,7 +145,7 @@ func (l ledgerPort) Commit(ctx context.Context, name string, c scale.Commit) err
 		w.broken(2, "the attempt %s is used twice", c.Attempt)
 	}
 	t.attempt[c.Attempt] = true
-	t.turn.committed = false
+	t.turn.committed = ""
 	reads := t.turn.reads
 	_, err := t.cross(ctx, "commit "+name, func() (any, error) {
 		if !p.fits(&c) {
@@ -143,7 +157,9 @@ func (l ledgerPort) Commit(ctx context.Context, name string, c scale.Commit) err
 		w.store(t, p, &c)
 		return nil, nil
 	})
-	t.turn.committed = err == nil
+	if err == nil {
+		t.turn.committed = name
+	}
 	return err
 }
 
@@ -179,6 +195,11 @@ func (w *world) store(t *task, p *pool, c *scale.Commit) {
 	if c.Control != nil {
 		if in := c.Control.Intent; in != nil && p.changes[in.Owner] == nil {
 			p.changes[in.Owner] = &change{Intent: *in, set: w.sets[p.ScaleSet], pinned: c.Control.Orders.Pin.Holds(in.StartedAt)}
+			if c.Entry != nil && c.Entry.View.Facts.Pair != nil {
+				p.changes[in.Owner].readAt = c.Entry.View.Facts.Pair.ReadAt
+			}
+			p.changes[in.Owner].shifts = shifts(c.Entry, in)
+			w.result.Counts.Intents++
 		}
 		p.control = c.Control
 		p.version++
@@ -191,6 +212,10 @@ func (w *world) store(t *task, p *pool, c *scale.Commit) {
 			p.windows[c.Windows[i].Source] = row
 		}
 		row.data, row.version = c.Windows[i].Data, row.version+1
+		if c.Windows[i].Source == scale.HistorySource {
+			w.checkHistory(p, row, c)
+			continue
+		}
 		if c.Entry == nil {
 			w.broken(9, "a window of %s is stored without an entry", p.Name)
 			return
@@ -205,6 +230,7 @@ func (w *world) store(t *task, p *pool, c *scale.Commit) {
 		p.entries[e.Key].act = e.Decision.Act
 		p.last = e
 		w.result.Counts.Entries++
+		w.countEntry(e)
 		w.tell("entry of %s: %s %d to %d, %s; fact %d %s, capacities %v", p.Name, e.Decision.Action, e.Decision.From.Instances,
 			e.Decision.To.Instances, e.Decision.Reason, e.View.Facts.Capacity, e.View.Facts.ETag, e.Decision.Capacities)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/fnv"
 	"strconv"
+	"strings"
 	"time"
 
 	"trimtab/internal/scale"
@@ -17,7 +18,14 @@ const moody = 20 * time.Minute
 // asks for no less when a signal rises. At instants that depend on the seed alone it is at fault, in doubt or without an
 // opinion; with every third seed it is bold, and takes what is stale or missing at its face value: then the rails alone
 // stand between it and a shrink.
-type tracker struct{ seed uint64 }
+type tracker struct {
+	seed uint64
+	// vcpus is what the pools of a group may have together; 0 without one.
+	vcpus int
+}
+
+// nextPolicy ends the names of candidates: they want one instance more than the pools' own policies.
+const nextPolicy = "_next"
 
 // Revision names it.
 func (t *tracker) Revision() string { return "tracker-" + strconv.FormatUint(t.seed, 10) }
@@ -39,6 +47,11 @@ func (t *tracker) Propose(_ context.Context, v *scale.View) scale.Proposal {
 		return p
 	}
 	if draw == 2 {
+		return p
+	}
+	trying := strings.HasSuffix(v.Policy, nextPolicy)
+	if trying && draw%7 == 3 && v.Now.Before(epoch.Add(moody)) {
+		p.Fault = "a candidate's fault"
 		return p
 	}
 	bold := t.seed%3 == 0
@@ -67,8 +80,37 @@ func (t *tracker) Propose(_ context.Context, v *scale.View) scale.Proposal {
 		}
 		p.Reasons = append(p.Reasons, r)
 	}
+	if trying && p.Known {
+		p.Instances++
+	}
+	if g, known := v.Groups["west"]; t.vcpus > 0 {
+		t.keep(v, &p, g, known)
+	}
+	if v.Facts.Pair != nil {
+		p.Blend = pairBlend(t.seed)
+	}
 	if v.Facts.Mix != nil {
 		p.Blend = &scale.Blend{Mix: scale.Mix{Base: 1 + p.Instances%2, RegularPercent: 50}, Rounding: scale.RegularDown}
 	}
 	return p
+}
+
+// keep keeps a proposal to what the group leaves, as the rule at_most_group does: the pool's share, and no growth into what
+// another pool still has. A group that is not known holds the count.
+func (t *tracker) keep(v *scale.View, p *scale.Proposal, g scale.GroupView, known bool) {
+	here := v.Memory.Own(v.Facts)
+	most := here
+	if known {
+		share := max(0, t.vcpus-g.Above.VCPUs-g.Below.VCPUs) / cores
+		free := max(0, t.vcpus-g.Present.VCPUs) / cores
+		most = min(share, max(here, free))
+	} else {
+		p.Doubt = true
+	}
+	if p.Known && p.Instances > most {
+		p.Reasons = append(p.Reasons, scale.Reason{
+			Code: "at_most_group", Name: "west", State: scale.ReasonKnown, Instances: most, Numbers: map[string]int64{"wanted": int64(p.Instances)},
+		})
+		p.Instances = most
+	}
 }

@@ -31,12 +31,17 @@ type world struct {
 	chaos  bool
 	faults faults
 
-	real     bool
-	lease    time.Duration
-	policy   engine.Policy
-	procs    []*process
-	desk     *process
-	pools    []*pool
+	real   bool
+	lease  time.Duration
+	policy engine.Policy
+	procs  []*process
+	desk   *process
+	kind   Kind
+	pools  []*pool
+	// rows are the pools with what each keeps under a name of its own: the Spot halves of pairs stand behind them.
+	rows []*pool
+	// others are rows that are no pool's: what the pools of a group tell each other.
+	others   map[string]map[string]*windowRow
 	sets     map[string]*set
 	parts    []*partition
 	tasks    []*task
@@ -80,7 +85,7 @@ func (t *timeline) Pop() any {
 func newWorld(o Options) *world {
 	w := &world{
 		o: o, now: epoch, yield: make(chan struct{}), chance: rand.New(rand.NewPCG(o.Seed, 0)), chaos: true,
-		sets: make(map[string]*set),
+		sets: make(map[string]*set), others: make(map[string]map[string]*windowRow),
 	}
 	w.result = Result{Seed: o.Seed, Digest: 14695981039346656037}
 	w.faults = newFaults(o)
@@ -188,7 +193,13 @@ const (
 	faultOrder      kind = "order"
 	faultTimeout    kind = "timeout"
 	faultTwoSweeps  kind = "twosweeps"
+	// What quotas leave is not said, or changes.
+	faultQuota kind = "quota"
+	faultRoom  kind = "room"
 )
+
+// laterRates are of kinds that came later: their weather is drawn apart, and leaves that of the others as it was.
+var laterRates = map[kind]float64{faultQuota: 0.1, faultRoom: 0.02}
 
 // rates are how likely each fault is where it may happen, before the seed makes some rarer and some more frequent.
 var rates = map[kind]float64{
@@ -221,18 +232,20 @@ func newFaults(o Options) faults {
 			f.only[name] = true
 		}
 	}
-	mood := rand.New(rand.NewPCG(o.Seed, 1))
-	kinds := make([]kind, 0, len(rates))
-	for k := range rates {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	for _, k := range kinds {
-		h := fnv.New64a()
-		h.Write([]byte(k))
-		// Each history has its own weather: some faults never happen in it, some often.
-		rate := rates[k] * []float64{0, 0.3, 1, 1, 4}[mood.IntN(5)]
-		f.streams[k] = &stream{Rand: rand.New(rand.NewPCG(o.Seed, h.Sum64())), rate: rate}
+	for i, some := range []map[kind]float64{rates, laterRates} {
+		mood := rand.New(rand.NewPCG(o.Seed, uint64(1+8*i)))
+		kinds := make([]kind, 0, len(some))
+		for k := range some {
+			kinds = append(kinds, k)
+		}
+		slices.Sort(kinds)
+		for _, k := range kinds {
+			h := fnv.New64a()
+			h.Write([]byte(k))
+			// Each history has its own weather: some faults never happen in it, some often.
+			rate := some[k] * []float64{0, 0.3, 1, 1, 4}[mood.IntN(5)]
+			f.streams[k] = &stream{Rand: rand.New(rand.NewPCG(o.Seed, h.Sum64())), rate: rate}
+		}
 	}
 	return f
 }
