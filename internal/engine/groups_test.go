@@ -92,6 +92,29 @@ func TestAGroupIsSharedByPriorityAndNeverOverrun(t *testing.T) {
 	}
 }
 
+func TestWhatThePlatformNeverGivesAPoolIsKeptFromNoOther(t *testing.T) {
+	b := shared(t)
+	w := newWorld(t, b.Pools...)
+	w.sets[setID+"high"].most = 10
+	e, err := engine.New(engine.Options{
+		Pools: b.Pools, Policy: b, Fleet: fleet{w}, Ledger: memory{w}, Now: w.clock, Writer: "w", Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for minute := range 10 {
+		w.advance(time.Minute)
+		for n, name := range []string{"high", "low"} {
+			if _, err := e.Ingest(t.Context(), w.minutes(name, n, minute*2+1, 2, 120)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if high, low := w.sets[setID+"high"].capacity, w.sets[setID+"low"].capacity; high != 10 || low != 10 {
+		t.Errorf("got %d and %d, want 10 and 10: the higher one wants more, and can have no more", high, low)
+	}
+}
+
 func TestAGroupThatCannotBeReadHoldsTheCount(t *testing.T) {
 	b := shared(t)
 	w := newWorld(t, b.Pools...)

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,8 @@ type world struct {
 
 // set is a scale set that behaves as facts: VMSS 1.1 to 1.4 say, as far as the engine can tell.
 type set struct {
+	// most is what the platform gives it, 1000 for 0.
+	most int
 	capacity, generation int
 	mix                  *scale.Mix
 	state                string
@@ -256,7 +259,7 @@ func (f fleet) Read(_ context.Context, id string) (scale.Facts, error) {
 	s.settle(f.w.now)
 	facts := scale.Facts{
 		ReadAt: f.w.now, Capacity: s.capacity, ETag: s.etag(), ProvisioningState: s.state,
-		Orchestration: scale.Flexible, PlatformMax: 1000, Spot: s.mix != nil,
+		Orchestration: scale.Flexible, PlatformMax: cmp.Or(s.most, 1000), Spot: s.mix != nil,
 	}
 	if s.mix != nil {
 		m := *s.mix

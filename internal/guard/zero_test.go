@@ -138,3 +138,35 @@ func TestAZeroThatWasToldOfIsNotDoubted(t *testing.T) {
 		})
 	}
 }
+
+// What a set of a pair remembers of counts are those of both sets: its zeroes are remembered apart.
+func TestAZeroOfOneSetOfAPairIsBelievedOnceItHasLasted(t *testing.T) {
+	for name, c := range map[string]struct {
+		since    time.Duration
+		intended int
+		reason   string
+		to       int
+	}{
+		"a zero that was never seen before is doubted": {0, 4, "facts_implausible", 0},
+		"a zero of nine minutes is doubted":            {9 * time.Minute, 4, "facts_implausible", 0},
+		"a zero of ten minutes is one":                 {10 * time.Minute, 4, "track", 4},
+		"a zero that was asked for is one":             {0, 0, "track", 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := base()
+			v.Orchestration, v.Facts.Orchestration = scale.Uniform, scale.Uniform
+			v.Facts.Capacity, v.Facts.Mix = 0, nil
+			v.Facts.Pair = &scale.Pair{Role: scale.RoleRegular, ScaleSet: "spot", ReadAt: v.Now, Instances: 4, Intended: 4}
+			v.Memory.Intended = &scale.Capacity{Instances: c.intended}
+			v.Memory.Capacities = []scale.Recommendation{rec(3600, 4)}
+			if c.since > 0 {
+				v.Memory.ZeroSince = v.Now.Add(-c.since)
+			}
+			p := wants(8)
+			p.Blend = &scale.Blend{Mix: scale.Mix{RegularPercent: 50}, Rounding: scale.RegularDown}
+			if d := guard.Decide(v, p); d.Reason != c.reason || d.To.Instances != c.to {
+				t.Errorf("got %s to %d, want %s to %d: %+v", d.Reason, d.To.Instances, c.reason, c.to, d.Adjustments)
+			}
+		})
+	}
+}

@@ -67,8 +67,6 @@ type turn struct {
 	chosen []string
 	// committed is the name of the row that was committed last, empty where the turn has gone on since.
 	committed string
-	// room is what quotas were said to leave, by set.
-	room map[string]int
 }
 
 // call is one call over a port.

@@ -111,21 +111,25 @@ func TestOneSeedIsOneHistory(t *testing.T) {
 func TestSeedsThatOnceFailed(t *testing.T) {
 	for _, c := range []struct {
 		seed  uint64
+		kind  sim.Kind
 		found string
 	}{
-		{1, "growth from a count of zero that was none"},
-		{31, "a set emptied by evictions was held at zero for ever"},
-		{113, "a lost answer and an operation that failed gave the cooldown back"},
-		{209, "a set without machines has no signal, and stayed below its minimum for ever"},
-		{329, "an eviction during an operation of unknown outcome let a second change begin"},
-		{31721984987872, "a zero in passing after a growth from a true zero was believed, and the growth was sent again"},
-		{198691532769775, "a false zero after a true one, a stranger's write between them, was believed"},
-		{198691532784525, "the same, after two outages"},
-		{198691532786027, "the same, after answers that were lost"},
-		{4807, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
+		{1, sim.Plain, "growth from a count of zero that was none"},
+		{31, sim.Plain, "a set emptied by evictions was held at zero for ever"},
+		{113, sim.Plain, "a lost answer and an operation that failed gave the cooldown back"},
+		{209, sim.Plain, "a set without machines has no signal, and stayed below its minimum for ever"},
+		{329, sim.Plain, "an eviction during an operation of unknown outcome let a second change begin"},
+		{31721984987872, sim.Plain, "a zero in passing after a growth from a true zero was believed, and the growth was sent again"},
+		{198691532769775, sim.Plain, "a false zero after a true one, a stranger's write between them, was believed"},
+		{198691532784525, sim.Plain, "the same, after two outages"},
+		{198691532786027, sim.Plain, "the same, after answers that were lost"},
+		{4807, sim.Plain, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
+		{1131, sim.Pair, "a zero in passing of one set of a pair was believed"},
+		{1120, sim.Pair, "a change of a set of a pair that evictions had emptied never ended"},
+		{1062, sim.Group, "a pool wanted more than the platform gives it, and kept that from the others for ever"},
 	} {
-		if r := sim.Run(sim.Options{Seed: c.seed, Kind: sim.Plain, Redecide: 1}); r.Violation != nil {
-			t.Errorf("seed %d, %s: %v", c.seed, c.found, r.Violation)
+		if r := sim.Run(sim.Options{Seed: c.seed, Kind: c.kind, Redecide: 1}); r.Violation != nil {
+			t.Errorf("seed %d of kind %s, %s: %v", c.seed, c.kind, c.found, r.Violation)
 		}
 	}
 }
