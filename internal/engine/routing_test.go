@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,12 @@ func TestSamplesFindThePoolsThatListen(t *testing.T) {
 		{"the mere name of a set", func(w *world) string { return w.own("web", "Percentage CPU", 50) }, []string{"web.cpu 50000"}},
 		{"the mere name of nothing", func(w *world) string { return w.own("db", "Percentage CPU", 50) }, nil},
 		{"a tag", func(w *world) string { return w.own("/any", "jobs", 3, "fleet", "batch") }, []string{"batch.tagged 3000"}},
+		{"a tag of an agent that says no more than its host", func(w *world) string {
+			return `{"name":"jobs","fields":{"value":3},"tags":{"host":"web","fleet":"batch"},"timestamp":` + strconv.FormatInt(w.clock().Add(-time.Minute).Unix(), 10) + `}`
+		}, []string{"batch.tagged 3000"}},
+		{"a host that is called as a set is", func(w *world) string {
+			return `{"name":"Percentage CPU","fields":{"value":3},"tags":{"host":"web"},"timestamp":` + strconv.FormatInt(w.clock().Add(-time.Minute).Unix(), 10) + `}`
+		}, nil},
 		{"another tag", func(w *world) string { return w.own("/any", "jobs", 3, "fleet", "web") }, nil},
 		{"instances of a uniform set, at one instant", func(w *world) string {
 			return "[" + w.own(setID+"web/virtualMachines/1", "memory", 10) + "," + w.own(setID+"web/virtualMachines/2", "memory", 30) + "]"

@@ -158,7 +158,7 @@ func (d *Decoder) otlp(data *metricspb.MetricsData) {
 const scopeKey = "otel.scope.name"
 
 func (d *Decoder) otlpMetric(m *metricspb.Metric, around []dimension) {
-	p := draft{metric: m.GetName(), unit: m.GetUnit()}
+	p := draft{tagged: true, metric: m.GetName(), unit: m.GetUnit()}
 	p.what = fmt.Sprintf("an OTLP metric (name %s)", clip([]byte(p.metric)))
 	switch data := m.GetData().(type) {
 	case *metricspb.Metric_Gauge:

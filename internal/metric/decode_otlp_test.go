@@ -122,7 +122,13 @@ func TestOTLP(t *testing.T) {
 			said(0, "m", "0s", lone(1)), said(2, "m", "0s", lone(3)), said(5, "m", "0s", lone(4)),
 		}, []refused{{1, metric.ReasonBadNumber, []string{"point 1"}}, {3, metric.ReasonBadField, []string{"2 points"}}, {4, metric.ReasonBadField, []string{"1 points"}}}},
 		{"no name", otlp(who, `{"gauge":{"dataPoints":[{`+otlpEnd+`"asInt":"1"}]}}`), nil, first(metric.ReasonBadName, "is empty")},
-		{"no resource", otlp(attribute("service.name", "orders"), gauge(otlpEnd+`"asInt":"1"`)), nil, first(metric.ReasonNoResource, "cloud.resource_id")},
+		{"a service is what was measured, where nothing says more", otlp(attribute("service.name", "orders"), gauge(otlpEnd+`"asInt":"1"`)), []decoded{said(0, "m", "0s", lone(1), func(d *decoded) {
+			d.Resource, d.Dimensions = "service/orders", "service.name=orders"
+		})}, nil},
+		{"and a host before it", otlp(attribute("service.name", "orders")+`,`+attribute("host.name", "Web1"), gauge(otlpEnd+`"asInt":"1"`)), []decoded{said(0, "m", "0s", lone(1), func(d *decoded) {
+			d.Resource, d.Dimensions = "host/web1", "host.name=Web1,service.name=orders"
+		})}, nil},
+		{"no resource", otlp(attribute("deployment", "orders"), gauge(otlpEnd+`"asInt":"1"`)), nil, first(metric.ReasonNoResource, "cloud.resource_id")},
 		{
 			"the resource put together of what OpenTelemetry finds out on a machine",
 			otlp(attribute("cloud.account.id", "0b1f6471-1bf0-4dda-aec3-111122223333")+`,`+attribute("azure.resourcegroup.name", "rg-web")+`,`+attribute("azure.vm.scaleset.name", "web-vmss"), gauge(otlpEnd+`"asInt":"1"`)),

@@ -22,6 +22,8 @@ type draft struct {
 	stats                  scale.Stats
 	// running is set where the statistics are sums since some beginning.
 	running *scale.Running
+	// tagged says that the format is an agent's, whose tags say at least which host or service was measured.
+	tagged bool
 }
 
 // put ends an element as the sample that p says, or says what forbids that.
@@ -85,6 +87,9 @@ func (d *Decoder) locate(p *draft) bool {
 	if p.resource == "" && d.envelope != nil {
 		p.resource = d.envelope.resource
 	}
+	if p.resource == "" && p.tagged {
+		p.resource = measured(p.dimensions)
+	}
 	if p.resource == "" {
 		d.reject(ReasonNoResource, fmt.Sprintf("%s says no resource; right would be a tag or attribute %s with an ARM resource ID, or "+
 			"%s with a name that a signal uses", p.what, strings.Join(resourceKeys[:], ", "), scaleSetNameKey))
@@ -108,6 +113,25 @@ type dimension struct{ key, value string }
 // resourceKeys are the tags and attributes that hold an ARM resource ID, in small letters, in the order in which they
 // are asked: the one of OpenTelemetry's conventions first (facts: events 1.8).
 var resourceKeys = [...]string{"cloud.resource_id", "resource_id", "resourceid"}
+
+// measuredKeys are the tags and attributes that say what was measured where nothing says what it is to Azure, and the word
+// that then stands before it. The slash keeps a host from being taken for a scale set of the same name.
+var measuredKeys = [...]struct{ key, word string }{
+	{"host.name", "host/"}, {"host", "host/"}, {"instance", "instance/"}, {"service.name", "service/"},
+}
+
+// measured names a resource by what its sender calls it, "" if the tags do not tell. The tag stays a dimension, by which a
+// signal of any resource finds it.
+func measured(dimensions []dimension) string {
+	for _, k := range measuredKeys {
+		for _, e := range dimensions {
+			if e.value != "" && strings.EqualFold(e.key, k.key) {
+				return k.word + e.value
+			}
+		}
+	}
+	return ""
+}
 
 // Attributes from which the ID of a scale set can be put together: OpenTelemetry's resource detection for Azure tells
 // them. None of them alone says which set it is.

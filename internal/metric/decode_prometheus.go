@@ -34,7 +34,7 @@ func promValue(name string, v float64) (scale.Stats, *scale.Running) {
 }
 
 func (d *Decoder) prometheus(o *object) {
-	p := draft{metric: o.text("name")}
+	p := draft{tagged: true, metric: o.text("name")}
 	p.what = fmt.Sprintf("a sample of Prometheus (name %s) at byte %d", clip([]byte(p.metric)), o.at)
 	value := o.get("value")
 	v, ok := value.number()

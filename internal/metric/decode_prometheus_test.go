@@ -22,6 +22,7 @@ func TestPrometheusByAdapter(t *testing.T) {
 		{"a sample", sample(), []decoded{{Resource: "web-vmss", Metric: "queue_depth", Dimensions: "job=orders", At: at("2026-05-04T09:03:10Z"), Grain: "0s", Stats: lone(5)}}, nil},
 		{"a counter, by its name", sample("name", `"requests_total"`), []decoded{{Resource: "web-vmss", Metric: "requests_total", Dimensions: "job=orders", At: at("2026-05-04T09:03:10Z"), Grain: "0s", Stats: map[string]float64{"total": 5}, Running: "?"}}, nil},
 		{"a stale marker", sample("value", `"NaN"`), nil, first(metric.ReasonBadNumber, `"NaN"`)},
+		{"a scraped instance is what was measured", sample("labels", `{"instance":"10.0.0.4:9100"}`), []decoded{{Resource: "instance/10.0.0.4:9100", Metric: "queue_depth", Dimensions: "instance=10.0.0.4:9100", At: at("2026-05-04T09:03:10Z"), Grain: "0s", Stats: lone(5)}}, nil},
 		{"no resource", sample("labels", `{"job":"orders"}`), nil, first(metric.ReasonNoResource)},
 		{"labels that are none", sample("labels", `5`), nil, first(metric.ReasonBadDimension)},
 		{"a time that is none", sample("timestamp", `"soon"`), nil, first(metric.ReasonBadTime)},

@@ -105,7 +105,7 @@ func fieldsOf(message []byte, each func(number protowire.Number, kind protowire.
 
 // writtenSeries reads the samples of one series. Each is an element; a series that is not well formed is one rejection.
 func (d *Decoder) writtenSeries(w *written, s *writtenSeries) {
-	p := draft{}
+	p := draft{tagged: true}
 	var samples, histograms [][]byte
 	var labels []dimension
 	kind, created := uint64(0), int64(0)

@@ -46,7 +46,7 @@ const plainField = "value"
 
 func (d *Decoder) telegraf(o *object) {
 	name := o.text("name")
-	p := draft{what: fmt.Sprintf("a Telegraf metric (name %s) at byte %d", clip([]byte(name)), o.at)}
+	p := draft{tagged: true, what: fmt.Sprintf("a Telegraf metric (name %s) at byte %d", clip([]byte(name)), o.at)}
 	at := o.get("timestamp")
 	if at == nil {
 		d.reject(ReasonMissingField, p.what+" without timestamp")

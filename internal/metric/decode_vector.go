@@ -27,7 +27,7 @@ func vectorValue(o *object) *member { return o.get(vectorTypes...) }
 
 func (d *Decoder) vector(o *object) {
 	value, kind := vectorValue(o), o.text("kind")
-	p := draft{what: fmt.Sprintf("a Vector metric (%s %s, name %s) at byte %d", kind, value.key, clip([]byte(o.text("name"))), o.at)}
+	p := draft{tagged: true, what: fmt.Sprintf("a Vector metric (%s %s, name %s) at byte %d", kind, value.key, clip([]byte(o.text("name"))), o.at)}
 	inner := value.inner()
 	if inner == nil {
 		d.reject(ReasonBadField, p.what+": want an object; "+value.where())

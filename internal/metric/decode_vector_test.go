@@ -41,7 +41,8 @@ func TestVector(t *testing.T) {
 		{"a gauge that is no object", vector("absolute", "gauge", `5`), nil, first(metric.ReasonBadField)},
 		{"no time", vector("absolute", "gauge", `{"value":1}`, "timestamp", ""), nil, first(metric.ReasonMissingField, "without timestamp")},
 		{"tags of several values", vector("absolute", "gauge", `{"value":1}`, "tags", `{"a":["b"]}`), nil, first(metric.ReasonBadDimension)},
-		{"no resource", vector("absolute", "gauge", `{"value":1}`, "tags", `{"host":"a"}`), nil, first(metric.ReasonNoResource)},
+		{"a host is what was measured", vector("absolute", "gauge", `{"value":1}`, "tags", `{"host":"a"}`), said(lone(1), func(d *decoded) { d.Resource, d.Dimensions = "host/a", "host=a" }), nil},
+		{"no resource", vector("absolute", "gauge", `{"value":1}`, "tags", `{"rack":"a"}`), nil, first(metric.ReasonNoResource)},
 		{"a log that has a kind", `{"kind":"absolute","name":"x","message":"m"}`, nil, first(metric.ReasonUnknownFormat)},
 	})
 }
