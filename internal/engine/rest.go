@@ -1,11 +1,15 @@
 package engine
 
 import (
+	"context"
+	"encoding/json"
 	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"trimtab/internal/forecast"
 	"trimtab/internal/guard"
 	"trimtab/internal/scale"
 )
@@ -22,18 +26,19 @@ type hearer interface {
 
 // rests reports whether a sweep may leave the pool alone: nothing has come since its last evaluation, and the clock alone
 // can have changed nothing.
-func (e *Engine) rests(v *visit) bool {
+func (e *Engine) rests(ctx context.Context, v *visit) bool {
 	c := &v.control
 	return v.now.Before(c.RestUntil) && c.RestUntil.Sub(c.EvaluatedAt) <= min(e.FactsMaxAge, longestRest) && c.Intent == nil &&
-		!c.FactsOutdated && c.FactsProblem == "" && c.Revision == e.Policy.Revision() && c.RestOn == restOn(&v.stored, nil)
+		!c.FactsOutdated && c.FactsProblem == "" && c.Revision == e.Policy.Revision() && c.RestOn == e.restOn(ctx, v, nil)
 }
 
-// restOn is a digest of the windows that an evaluation saw: those stored, with the turn's own in its place. A window that
-// another process stores without the control row is told by it.
-func restOn(stored *scale.Stored, mine *scale.StoredWindow) uint64 {
-	all := make([]scale.StoredWindow, 0, len(stored.Windows)+1)
-	for _, w := range stored.Windows {
-		if w.Source != scale.HistorySource && w.Source != scale.RosterSource && (mine == nil || w.Source != mine.Source) {
+// restOn is a digest of what an evaluation saw that no row of its own tells: the windows stored, with the turn's own in
+// its place, because another process may store one without the control row; what the other members of its groups said, as
+// it counts at this instant, read here if it was not; and the other set of a pair, with the orders that are given to both.
+func (e *Engine) restOn(ctx context.Context, v *visit, mine *scale.StoredWindow) uint64 {
+	all := make([]scale.StoredWindow, 0, len(v.stored.Windows)+1)
+	for _, w := range v.stored.Windows {
+		if w.Source != scale.HistorySource && (mine == nil || w.Source != mine.Source) {
 			all = append(all, w)
 		}
 	}
@@ -50,31 +55,42 @@ func restOn(stored *scale.Stored, mine *scale.StoredWindow) uint64 {
 		_, _ = h.Write([]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)})
 		_, _ = h.Write(w.Data)
 	}
+	if len(v.pool.Groups) > 0 {
+		e.readGroups(ctx, v)
+		digest(h, e.groupViews(v))
+	}
+	if v.pairOf != nil {
+		digest(h, v.pair())
+		digest(h, v.control.Orders)
+	}
 	return h.Sum64()
+}
+
+// digest adds a value to a hash, by its JSON, which is in a fixed order. What cannot be written is told apart by the error.
+func digest(h io.Writer, of any) {
+	if err := json.NewEncoder(h).Encode(of); err != nil {
+		_, _ = io.WriteString(h, err.Error())
+	}
 }
 
 // restUntil is the instant until which the clock alone changes nothing about what has just been decided, zero if that is
 // not known or no time at all. In doubt a pool does not rest: one with a change under way, a fault, machines that come or
-// have gone, another set, a group, a candidate or a forecast is evaluated by each sweep.
-func (e *Engine) restUntil(v *visit, c *scale.Control, entry *scale.Entry) time.Time {
+// have gone, loads that were just written into its history, or a candidate on trial whose score has just moved is evaluated
+// by each sweep.
+func (e *Engine) restUntil(v *visit, c *scale.Control, entry *scale.Entry, recorded bool) time.Time {
 	p, d := v.pool, &entry.Decision
-	hears, ok := e.Policy.(hearer)
 	switch {
-	case !ok || hears.HearsClock(p.Policy) || p.Candidate != nil || len(p.Groups) > 0 || v.pairOf != nil || remembers(p):
+	case e.hearsClock(p), recorded, scored(v.control.Memory.Trial, v.trial):
 		return time.Time{}
-	case d.Act || c.Intent != nil || v.unread || v.failed || entry.Proposal.Fault != "" || len(entry.Proposal.Faults) > 0:
+	case d.Act || c.Intent != nil || v.unread || v.failed || faulty(&entry.Proposal):
 		return time.Time{}
-	case !settled(c, d.From.Instances):
+	case entry.Beside != nil && faulty(&entry.Beside.Proposal):
+		return time.Time{}
+	case !settled(c, d.From.Instances, v.pairOf != nil), v.pairOf != nil && !settled(&v.other, 0, true):
 		return time.Time{}
 	}
 	n := nearest{now: v.now, at: v.now.Add(longestRest)}
-	n.edge(c.Facts.ReadAt.Add(e.FactsMaxAge))
-	if l := c.Facts.Live; l != nil {
-		n.edge(l.ReadAt.Add(e.FactsMaxAge))
-	}
-	if q := c.Facts.Quota; q != nil {
-		n.edge(q.ReadAt.Add(quotaHolds))
-	}
+	n.facts(&c.Facts, e.FactsMaxAge)
 	for _, s := range entry.View.Schedules {
 		n.edge(s.NextAt)
 	}
@@ -83,18 +99,51 @@ func (e *Engine) restUntil(v *visit, c *scale.Control, entry *scale.Entry) time.
 			return time.Time{}
 		}
 	}
+	for i := range p.Signals {
+		n.edge(forecast.Next(&p.Signals[i], v.now))
+	}
 	n.rails(&p.Rails, &entry.Proposal, d, &c.Memory)
+	if b := entry.Beside; b != nil {
+		n.rails(&p.Rails, &b.Proposal, &b.Decision, &c.Memory)
+	}
 	n.memory(&c.Memory, &c.Orders)
+	if v.pairOf != nil {
+		n.facts(&v.other.Facts, e.FactsMaxAge)
+		n.shortage(v.other.Memory.SpotShort, &entry.Proposal)
+	}
 	if !n.at.After(v.now) {
 		return time.Time{}
 	}
 	return n.at
 }
 
-// settled reports whether facts and machines are as they are meant to be.
-func settled(c *scale.Control, from int) bool {
+// hearsClock reports whether the pool's policy, or its candidate, may propose something else with every second.
+func (e *Engine) hearsClock(p *pool) bool {
+	hears, ok := e.Policy.(hearer)
+	return !ok || hears.HearsClock(p.Policy) || p.Candidate != nil && hears.HearsClock(p.Candidate.Policy)
+}
+
+func faulty(p *scale.Proposal) bool { return p.Fault != "" || len(p.Faults) > 0 }
+
+// scored reports whether an evaluation moved the score of a candidate on trial, or ended or began the trial.
+func scored(before, after *scale.Trial) bool {
+	if before == nil || after == nil {
+		return before != after
+	}
+	return before.Candidate != after.Candidate || before.Attempt != after.Attempt || !before.Since.Equal(after.Since) ||
+		!before.ReturnedAt.Equal(after.ReturnedAt) || before.Own != after.Own || before.Trying != after.Trying
+}
+
+// settled reports whether facts and machines are as they are meant to be. A set of a pair is held against its own count.
+func settled(c *scale.Control, from int, ofPair bool) bool {
 	f := &c.Facts
 	in := c.Memory.Intended
+	if ofPair {
+		from = c.Memory.Own(*f)
+	}
+	if c.Intent != nil {
+		return false
+	}
 	return f.Known() && !c.FactsOutdated && c.FactsProblem == "" && f.LiveProblem == "" && f.ProvisioningState == "Succeeded" &&
 		f.Pair == nil && (f.Live == nil || f.Live.Pending() == 0) && c.Memory.Drift == nil && (in == nil || in.Instances <= from)
 }
@@ -149,11 +198,28 @@ func (n *nearest) rails(r *scale.Rails, p *scale.Proposal, d *scale.Decision, m 
 	for _, a := range d.Adjustments {
 		n.edge(a.Until)
 	}
-	if s := m.SpotShort; s != nil {
-		n.edge(s.Until)
-		if p.Blend != nil {
-			n.edge(s.Until.Add(seconds(p.Blend.ReturnSeconds)))
-		}
+	n.shortage(m.SpotShort, p)
+}
+
+// shortage brings in the end of a shortage of Spot, and when what stands in for it goes back.
+func (n *nearest) shortage(s *scale.Shortage, p *scale.Proposal) {
+	if s == nil {
+		return
+	}
+	n.edge(s.Until)
+	if p.Blend != nil {
+		n.edge(s.Until.Add(seconds(p.Blend.ReturnSeconds)))
+	}
+}
+
+// facts brings in when facts are too old to decide on.
+func (n *nearest) facts(f *scale.Facts, most time.Duration) {
+	n.edge(f.ReadAt.Add(most))
+	if l := f.Live; l != nil {
+		n.edge(l.ReadAt.Add(most))
+	}
+	if q := f.Quota; q != nil {
+		n.edge(q.ReadAt.Add(quotaHolds))
 	}
 }
 

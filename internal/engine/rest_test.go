@@ -15,20 +15,38 @@ type listening struct {
 	hears    bool
 	revision string
 	asked    int
+	// of are the same by pool, with the role behind a stroke for a set of a pair.
+	of map[string]int
+	// candidateHears is what is said of the policy next; beside changes what it proposes.
+	candidateHears bool
+	beside         func(*scale.Proposal)
 	// wants is asked for in the place of what the tracker wants, if it is not 0.
 	wants int
 }
 
-func (l *listening) HearsClock(string) bool { return l.hears }
+func (l *listening) HearsClock(policy string) bool {
+	return l.hears && policy != "next" || l.candidateHears && policy == "next"
+}
 
 func (l *listening) Revision() string { return "listening" + l.revision }
 
 func (l *listening) Propose(ctx context.Context, v *scale.View) scale.Proposal {
 	l.asked++
+	if l.of == nil {
+		l.of = map[string]int{}
+	}
+	name := v.Pool
+	if v.Facts.Pair != nil {
+		name += "/" + string(v.Facts.Pair.Role)
+	}
+	l.of[name]++
 	p := l.tracker.Propose(ctx, v)
 	p.Revision = l.Revision()
 	if l.wants > 0 {
 		p.Known, p.Instances = true, l.wants
+	}
+	if v.Policy == "next" && l.beside != nil {
+		l.beside(&p)
 	}
 	return p
 }
@@ -83,13 +101,8 @@ func TestEachEdgeWakesAPoolAtRest(t *testing.T) {
 		// after is when the pool must wake, zero for the next sweep.
 		after time.Duration
 	}{
-		"a signal turns stale":     {pool: func(p *scale.Pool, _ *listening) { p.Signals[0].StaleAfter = 150 * time.Second }, after: 150 * time.Second},
-		"a policy hears the clock": {pool: func(_ *scale.Pool, l *listening) { l.hears = true }},
-		"a pool is in a group":     {pool: func(p *scale.Pool, _ *listening) { p.Groups = []scale.Membership{{Group: "west", VCPUs: 4}} }},
-		"a pool has a candidate":   {pool: func(p *scale.Pool, _ *listening) { p.Candidate = &scale.Candidate{Policy: "next"} }},
-		"a signal has a forecast": {pool: func(p *scale.Pool, _ *listening) {
-			p.Signals[0].Forecast = &scale.ForecastRule{Method: scale.SeasonalNaive, Season: 24 * time.Hour, Slot: time.Hour, Lead: time.Hour, Quantile: 90}
-		}},
+		"a signal turns stale":      {pool: func(p *scale.Pool, _ *listening) { p.Signals[0].StaleAfter = 150 * time.Second }, after: 150 * time.Second},
+		"a policy hears the clock":  {pool: func(_ *scale.Pool, l *listening) { l.hears = true }},
 		"the policies have changed": {meanwhile: func(_ *testing.T, _ *world, _ *engine.Engine, l *listening) { l.revision = "2" }},
 		"an order is given": {meanwhile: func(t *testing.T, w *world, _ *engine.Engine, _ *listening) {
 			if _, err := engine.Reorder(t.Context(), w.ledger, "web", "o", order(w.clock().Add(time.Hour))); err != nil {
@@ -142,7 +155,7 @@ func TestEachEdgeWakesAPoolAtRest(t *testing.T) {
 				tc.meanwhile(t, w, e, l)
 			}
 			asked := l.asked
-			step := 50 * time.Second
+			step := step
 			for d := step; d < tc.after; d += step {
 				w.advance(step)
 				if sweep(t, e); l.asked != asked {

@@ -120,7 +120,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 			return PoolReport{}, err
 		}
 	}
-	if !e.due(v) {
+	if !e.due(ctx, v) {
 		return PoolReport{Pool: v.pool.Name, Counts: v.counts, NoticeCounts: v.noticed}, nil
 	}
 	old := v.control.FactsOutdated || v.now.Sub(v.control.Facts.ReadAt) >= e.FactsMaxAge
@@ -144,7 +144,7 @@ func (e *Engine) try(ctx context.Context, v *visit) (PoolReport, error) {
 	if d := &entry.Decision; d.Act && (d.Direction == scale.Grow && e.readQuota(ctx, v) || d.Direction == scale.Shrink && e.choose(ctx, v, d)) {
 		entry = e.evaluate(ctx, v)
 	}
-	commit := e.commit(v, entry)
+	commit := e.commit(ctx, v, entry)
 	if err := e.Ledger.Commit(ctx, v.pool.Name, commit); err != nil {
 		return PoolReport{}, fmt.Errorf("store: %w", err)
 	}
@@ -216,7 +216,7 @@ func (e *Engine) load(ctx context.Context, v *visit) error {
 
 // due reports whether the pool is to be evaluated. A batch that brought nothing new, and a sweep over a pool that was
 // evaluated a moment ago or is at rest, leave it alone.
-func (e *Engine) due(v *visit) bool {
+func (e *Engine) due(ctx context.Context, v *visit) bool {
 	c := &v.control
 	switch {
 	case v.again, v.must, v.mine != nil, v.moved, v.outcome != nil, c.EvaluatedAt.IsZero():
@@ -225,7 +225,7 @@ func (e *Engine) due(v *visit) bool {
 		return false
 	default:
 		edge := !c.NextEdgeAt.IsZero() && !v.now.Before(c.NextEdgeAt)
-		return edge || v.now.Sub(c.EvaluatedAt) >= sweepAfter && !e.rests(v)
+		return edge || v.now.Sub(c.EvaluatedAt) >= sweepAfter && !e.rests(ctx, v)
 	}
 }
 
@@ -313,7 +313,7 @@ func entryKey(pool string, at time.Time, t scale.Trigger) string {
 
 // commit is what the turn stores, as one atomic write: the window, the control row with the intent if there is one, the
 // entry, and the outcome of an earlier change.
-func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
+func (e *Engine) commit(ctx context.Context, v *visit, entry *scale.Entry) scale.Commit {
 	out := scale.Commit{Attempt: e.attempt(), Entry: entry, Outcome: v.outcome}
 	if v.mine != nil {
 		out.Windows = []scale.StoredWindow{*v.mine}
@@ -335,9 +335,10 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 		}
 	}
 	c.Traps = codesOf(d.Traps)
-	c.RestUntil, c.RestOn = e.restUntil(v, &c, entry), 0
+	history := v.record()
+	c.RestUntil, c.RestOn = e.restUntil(v, &c, entry, history != nil), 0
 	if !c.RestUntil.IsZero() {
-		c.RestOn = restOn(&v.stored, v.mine)
+		c.RestOn = e.restOn(ctx, v, v.mine)
 	}
 	if v.role == scale.RoleSpot && d.Reason == "quota" {
 		// What a quota keeps Spot from is short, as what the platform lacks is.
@@ -363,8 +364,8 @@ func (e *Engine) commit(v *visit, entry *scale.Entry) scale.Commit {
 			m.RemixedAt = v.now
 		}
 	}
-	if row := v.record(); row != nil {
-		out.Windows = append(out.Windows, *row)
+	if history != nil {
+		out.Windows = append(out.Windows, *history)
 	}
 	if row := e.enlist(v); row != nil {
 		out.Windows = append(out.Windows, *row)

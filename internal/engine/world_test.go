@@ -39,6 +39,8 @@ type world struct {
 	policy engine.Policy
 	// self is what the engine's own writes are known by.
 	self []string
+	// away are pools whose rows cannot be read.
+	away map[string]bool
 	// sequence is the last sequence number that hour has used.
 	sequence int
 }
@@ -213,6 +215,9 @@ type memory struct{ w *world }
 func (m memory) Load(ctx context.Context, pool string) (scale.Stored, error) {
 	if err := m.w.cross("-", "load"); err != nil {
 		return scale.Stored{}, err
+	}
+	if m.w.away[pool] {
+		return scale.Stored{}, errors.New("away")
 	}
 	s, err := m.w.ledger.Load(ctx, pool)
 	if hit := m.w.cross("+", "load"); hit != nil {

@@ -44,6 +44,19 @@ func (h *History) Look(sig *scale.Signal, now time.Time) *scale.Forecast {
 	return f
 }
 
+// Next is the first instant after now at which the clock alone may give another forecast: the present, or the end of the
+// lead, enters another slot. Zero for a signal without one.
+func Next(sig *scale.Signal, now time.Time) time.Time {
+	rule := sig.Forecast
+	if rule == nil || rule.Slot < time.Second {
+		return time.Time{}
+	}
+	slot, lead := int64(rule.Slot/time.Second), int64(rule.Lead/time.Second)
+	here := (now.Unix()/slot + 1) * slot
+	ahead := ((now.Unix()+lead)/slot+1)*slot - lead
+	return time.Unix(min(here, ahead), 0).UTC()
+}
+
 // maxAhead is how many slots the open one may lie behind the present: two hours' worth, for signals that come late.
 func maxAhead(slot int64) int64 { return 2*3600/slot + 1 }
 
