@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 // listening is the tracker with a count of what it was asked, that says whether it hears the clock.
 type listening struct {
 	tracker
+	mu       sync.Mutex
 	hears    bool
 	revision string
 	asked    int
@@ -31,6 +33,8 @@ func (l *listening) HearsClock(policy string) bool {
 func (l *listening) Revision() string { return "listening" + l.revision }
 
 func (l *listening) Propose(ctx context.Context, v *scale.View) scale.Proposal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.asked++
 	if l.of == nil {
 		l.of = map[string]int{}
