@@ -247,7 +247,7 @@ func (x *examination) unrouted(ctx context.Context, l reading) {
 		return
 	}
 	for _, s := range census.Series {
-		x.series = append(x.series, doctor.Series{Resource: s.Resource, Metric: s.Metric, Samples: s.Samples})
+		x.series = append(x.series, doctor.Series{Resource: s.Resource, Metric: s.Metric, Dimensions: s.Dimensions, Samples: s.Samples})
 	}
 	x.add(doctor.Unrouted("ledger", x.series))
 }

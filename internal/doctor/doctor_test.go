@@ -280,6 +280,19 @@ func TestWhatNobodyListensToIsOffered(t *testing.T) {
 	if f.Level != doctor.OK || !strings.Contains(f.Says, "3 series") || !strings.Contains(f.Do, `"metric": "cpu percent"`) {
 		t.Errorf("got %+v", f)
 	}
+	for _, c := range []struct {
+		one  doctor.Series
+		want string
+	}{
+		{doctor.Series{Resource: "/r", Metric: "cpu"}, `"NAME": {"resource": "/r", "metric": "cpu"}`},
+		{doctor.Series{Resource: "/r", Metric: "cpu", Dimensions: `a\,b=x\=y\,z,vmname=web_3`}, `"NAME": {"resource": "/r", "metric": "cpu", "dimensions": {"a,b": "*", "vmname": "*"}}`},
+		{doctor.Series{Resource: "host/hugin", Metric: "cpu_usage_idle", Dimensions: "cpu=cpu-total,host=Hugin"}, `"NAME": {"resource": "*", "metric": "cpu_usage_idle", "dimensions": {"cpu": "*", "host": "*"}}`},
+		{doctor.Series{Resource: "web-vmss", Metric: "cpu"}, `"NAME": {"resource": "web-vmss", "metric": "cpu"}`},
+	} {
+		if f := doctor.Unrouted("ledger", []doctor.Series{c.one}); !strings.Contains(f.Do, c.want) {
+			t.Errorf("%+v is offered as %q, want %s", c.one, f.Do, c.want)
+		}
+	}
 	if f := doctor.Unrouted("ledger", nil); f.Level != doctor.OK || f.Do != "" {
 		t.Errorf("none: got %+v", f)
 	}

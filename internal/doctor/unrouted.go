@@ -10,7 +10,50 @@ import (
 // Series is a metric of a resource of which samples come, and that no signal listens to.
 type Series struct {
 	Resource, Metric string
-	Samples          int64
+	// Dimensions are those of one of its samples: key=value pairs, with a backslash before what is none of the marks between.
+	Dimensions string
+	Samples    int64
+}
+
+// offer is the series as a pool's definition would name it. A signal without dimensions hears none that has some, and what
+// an agent calls a host or a service is told by the agent's tags.
+func (s Series) offer() string {
+	resource := s.Resource
+	if !strings.HasPrefix(resource, "/") && strings.Contains(resource, "/") {
+		resource = "*"
+	}
+	text := fmt.Sprintf("\"NAME\": {\"resource\": %q, \"metric\": %q", resource, s.Metric)
+	if keys := keysOf(s.Dimensions); len(keys) > 0 {
+		for i, key := range keys {
+			keys[i] = fmt.Sprintf("%q: \"*\"", key)
+		}
+		text += ", \"dimensions\": {" + strings.Join(keys, ", ") + "}"
+	}
+	return text + "}"
+}
+
+// keysOf are the names of dimensions.
+func keysOf(dimensions string) (keys []string) {
+	var key strings.Builder
+	inKey := true
+	for i := 0; i < len(dimensions); i++ {
+		c := dimensions[i]
+		switch {
+		case c == '\\' && i+1 < len(dimensions):
+			if i++; inKey {
+				key.WriteByte(dimensions[i])
+			}
+		case c == '=' && inKey:
+			keys = append(keys, key.String())
+			key.Reset()
+			inKey = false
+		case c == ',' && !inKey:
+			inKey = true
+		case inKey:
+			key.WriteByte(c)
+		}
+	}
+	return keys
 }
 
 // shownSeries is how many series are named.
@@ -28,7 +71,7 @@ func Unrouted(subject string, series []Series) Finding {
 	for _, s := range series[:min(len(series), shownSeries)] {
 		named = append(named, fmt.Sprintf("%q of %s (%d samples)", s.Metric, s.Resource, s.Samples))
 	}
-	a.add("unrouted", OK, fmt.Sprintf("to use one, add to a pool's signals: \"NAME\": {\"resource\": %q, \"metric\": %q}", series[0].Resource, series[0].Metric),
+	a.add("unrouted", OK, "to use one, add to a pool's signals: "+series[0].offer()+"; a dimension may have one value in place of *",
 		"%d series come that no signal listens to: %s", len(series), strings.Join(named, "; "))
 	return a.all[0]
 }
