@@ -59,6 +59,7 @@ func tell(w io.Writer, r *replay.Result) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	tellCases(w, r)
 	tellRails(w, r)
 	tellGates(w, r)
 	fmt.Fprintln(w, "\nassumptions:")
@@ -66,6 +67,20 @@ func tell(w io.Writer, r *replay.Result) error {
 		fmt.Fprintf(w, "  %s: %v %s\n", a.Name, a.Value, a.Unit)
 	}
 	return nil
+}
+
+// tellCases says on which traces a candidate is not on the better side, and why.
+func tellCases(w io.Writer, r *replay.Result) {
+	told := false
+	for _, v := range r.Verdicts {
+		for _, c := range v.Cases {
+			if !told {
+				fmt.Fprintln(w, "\nnot on the better side:")
+				told = true
+			}
+			fmt.Fprintf(w, "  %s on %s, %s: %s\n", v.Policy, c.Trace, c.Verdict, c.Why)
+		}
+	}
 }
 
 func runsOf(r *replay.Result) int {

@@ -21,6 +21,9 @@ const (
 	unmetCounts = 0.05
 )
 
+// bound is the baseline that no policy can be better than.
+const bound = "foresight"
+
 // judge compares each candidate with everything else.
 func judge(r *Result) {
 	byName := map[string]Summary{}
@@ -33,7 +36,11 @@ func judge(r *Result) {
 		}
 		for _, b := range r.Policies {
 			if a.Name != b.Name {
-				r.Verdicts = append(r.Verdicts, compare(a.Name, b.Name, byName, r.Runs))
+				v := compare(a.Name, b.Name, byName, r.Runs)
+				if b.Name != bound {
+					v.Cases = cases(a.Name, b.Name, r.Traces, r.Runs)
+				}
+				r.Verdicts = append(r.Verdicts, v)
 			}
 		}
 	}

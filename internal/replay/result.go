@@ -210,6 +210,9 @@ type Verdict struct {
 	// SpeedUp is the elastic speed-up of the candidate over the other; absent where the other is never short, or never
 	// has too many.
 	SpeedUp *float64 `json:"elastic_speed_up,omitempty"`
+	// Cases are the traces on which the candidate is not on the better side, each with the reason; none against a policy
+	// that is a bound and not a rival, such as perfect foresight.
+	Cases []Case `json:"cases,omitempty"`
 }
 
 // Gate is one limit that a candidate had to keep.

@@ -34,6 +34,9 @@ func OfReplay(title string, r *replay.Result) *Page {
 		p.Comparisons = append(p.Comparisons, Comparison{
 			Policy: v.Policy, Against: v.Against, Verdict: v.Verdict, Cost: v.CostPercent, Unmet: v.UnmetPoints, SpeedUp: v.SpeedUp, Runs: runsText(&v),
 		})
+		for _, c := range v.Cases {
+			p.Summary = append(p.Summary, fmt.Sprintf("%s on %s, %s: %s.", v.Policy, c.Trace, c.Verdict, c.Why))
+		}
 	}
 	for _, g := range r.Gates {
 		p.Summary = append(p.Summary, gateText(g))

@@ -140,7 +140,17 @@ func tellLoads(w io.Writer, r *replay.Result) error {
 		}
 		fmt.Fprintln(w, line)
 	}
+	tellCases(w, r)
 	fmt.Fprintf(w, "  loads: traces=%d not_worse_than_hpa=%d not_worse_than_azure_rules=%d; a trade is less of one at more of the other\n",
 		len(r.Traces), better["hpa"], better["azure_rules"])
 	return nil
+}
+
+// tellCases says why target tracking is not on the better side where it is not.
+func tellCases(w io.Writer, r *replay.Result) {
+	for _, v := range r.Verdicts {
+		for _, c := range v.Cases {
+			fmt.Fprintf(w, "  %s, %s against %s: %s\n", c.Trace, c.Verdict, v.Against, c.Why)
+		}
+	}
 }
