@@ -48,7 +48,7 @@ type world struct {
 // set is a scale set that behaves as facts: VMSS 1.1 to 1.4 say, as far as the engine can tell.
 type set struct {
 	// most is what the platform gives it, 1000 for 0.
-	most int
+	most                 int
 	capacity, generation int
 	mix                  *scale.Mix
 	state                string
