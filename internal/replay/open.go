@@ -167,6 +167,9 @@ const saturatedFrom = 0.95
 func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*trace.Series, error) {
 	entries = slices.Clone(entries)
 	slices.SortStableFunc(entries, func(a, b scale.Entry) int { return a.At.Compare(b.At) })
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("journal of %s: it holds no entry", name)
+	}
 	values, saturated := map[int64]float64{}, map[int64]bool{}
 	for i := range entries {
 		v, ok := entries[i].View.Signals[signal]

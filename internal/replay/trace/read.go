@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,9 +34,13 @@ const epochFrom = 1_000_000_000
 
 // ReadCSV reads a series from comma-separated values. A first row that is no data is the header.
 func ReadCSV(name string, data []byte, o CSVOptions) (*Series, error) {
-	r := csv.NewReader(bytes.NewReader(data))
+	if o.Interval < 0 {
+		return nil, fmt.Errorf("trace %s: interval %s; right would be a distance above 0", name, o.Interval)
+	}
+	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
 	r.FieldsPerRecord, r.TrimLeadingSpace, r.ReuseRecord = -1, true, true
 	var points []point
+	var rows []point
 	columns := [2]int{-1, -1}
 	for {
 		row, err := r.Read()
@@ -55,16 +60,43 @@ func ReadCSV(name string, data []byte, o CSVOptions) (*Series, error) {
 				continue
 			}
 		}
-		p, err := o.point(row, columns)
+		p, ok, err := o.point(row, columns)
 		if err != nil {
 			return nil, fmt.Errorf("trace %s:%d: %w", name, line, err)
 		}
-		points = append(points, p)
+		rows = append(rows, p)
+		if ok {
+			points = append(points, p)
+		}
 	}
-	if o.Count && len(points) > 0 {
+	if len(points) == 0 {
+		return nil, fmt.Errorf("trace %s: none of its %d rows has a value", name, len(rows))
+	}
+	step := o.Interval
+	if step == 0 && len(rows) > len(points) {
+		// Rows without a value tell the distance of the rows all the same.
+		slices.SortStableFunc(rows, func(a, b point) int { return a.at.Compare(b.at) })
+		step, _ = usual(rows)
+	}
+	if o.Count {
 		return counted(name, points, o.Interval)
 	}
-	return even(name, "csv", points, o.Interval)
+	s, err := even(name, "csv", points, step)
+	if err == nil {
+		s.Notes = append(s.Notes, o.doubts(s, points)...)
+	}
+	return s, err
+}
+
+// doubts are what may be wrong with how a file was read, though it could be read.
+func (o *CSVOptions) doubts(s *Series, points []point) (notes []string) {
+	if o.Unit == "" && !o.Origin.IsZero() && points[0].at.Equal(o.Origin) {
+		notes = append(notes, "Its times are plain numbers that were taken as seconds from a beginning; --unit says otherwise.")
+	}
+	if rows, err := usual(points); err == nil && s.Missing*2 > len(s.Values) {
+		notes = append(notes, fmt.Sprintf("More than half of its steps of %s have no row, and rows lie %s apart: an --interval of %s may be meant.", s.Step, rows, rows))
+	}
+	return notes
 }
 
 // columns finds the two columns; header is true when the row holds their names.
@@ -95,28 +127,44 @@ func (o *CSVOptions) columns(row []string, columns *[2]int) (header bool, err er
 	return header, nil
 }
 
-func (o *CSVOptions) point(row []string, columns [2]int) (point, error) {
+// nothing is how files write a value that was not measured.
+var nothing = map[string]bool{"": true, "-": true, "null": true, "nan": true, "na": true, "n/a": true, "none": true}
+
+// point reads one row; ok is false where nothing was measured.
+func (o *CSVOptions) point(row []string, columns [2]int) (p point, ok bool, err error) {
 	if columns[0] >= len(row) || (!o.Count && columns[1] >= len(row)) {
-		return point{}, fmt.Errorf("has %d columns; a time and a value are needed", len(row))
+		hint := ""
+		for _, sign := range []string{";", "\t", "|"} {
+			if strings.Contains(row[0], sign) {
+				hint = fmt.Sprintf("; its fields seem to be separated by %q, and right would be commas", sign)
+			}
+		}
+		return p, false, fmt.Errorf("has %d columns; a time and a value are needed%s", len(row), hint)
 	}
-	at, err := o.instant(strings.TrimSpace(row[columns[0]]))
+	p.at, err = o.instant(strings.TrimSpace(row[columns[0]]))
 	if err != nil || o.Count {
-		return point{at, 1}, err
+		p.value = 1
+		return p, err == nil, err
 	}
 	text := strings.TrimSpace(row[columns[1]])
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return point{}, fmt.Errorf("value %q is no number", text)
+	if nothing[strings.ToLower(text)] {
+		return p, false, nil
 	}
-	if err := usable(v); err != nil {
-		return point{}, fmt.Errorf("value %q %w", text, err)
+	if p.value, err = strconv.ParseFloat(text, 64); err != nil {
+		if _, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64); err == nil {
+			return p, false, fmt.Errorf("value %q is no number; right would be %q", text, strings.Replace(text, ",", ".", 1))
+		}
+		return p, false, fmt.Errorf("value %q is no number", text)
 	}
-	return point{at, v}, nil
+	if err := usable(p.value); err != nil {
+		return p, false, fmt.Errorf("value %q %w", text, err)
+	}
+	return p, true, nil
 }
 
 var layouts = []string{
 	time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04", "2006-01-02",
-	"01/02/2006 15:04:05", "2006/01/02 15:04:05",
+	"1/2/2006 15:04:05", "1/2/2006 15:04", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM", "2006/01/02 15:04:05",
 }
 
 // instant reads a time: text in one of the usual layouts (UTC where it names no zone), or a number.
@@ -185,6 +233,7 @@ type monitor struct {
 		Name struct {
 			Value string `json:"value"`
 		} `json:"name"`
+		Unit       string `json:"unit"`
 		Timeseries []struct {
 			Data []map[string]any `json:"data"`
 		} `json:"timeseries"`
@@ -196,8 +245,14 @@ type monitor struct {
 // Several time series, as a dimension makes them, are added up.
 func ReadMonitor(name string, data []byte, metric, aggregation string) (*Series, error) {
 	var m monitor
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("trace %s: %w", name, err)
+	if err := json.Unmarshal(data, &m); err != nil || len(m.Value) == 0 {
+		if err == nil {
+			err = errors.New("it has no metrics in value")
+		}
+		return nil, fmt.Errorf("trace %s: it is no answer of az monitor metrics list: %w", name, err)
+	}
+	if aggregation = strings.ToLower(aggregation); aggregation != "" && !slices.Contains(aggregations, aggregation) {
+		return nil, fmt.Errorf("trace %s: there is no aggregation %q; there are: %s", name, aggregation, strings.Join(aggregations, ", "))
 	}
 	var names []string
 	chosen := -1
@@ -207,17 +262,27 @@ func ReadMonitor(name string, data []byte, metric, aggregation string) (*Series,
 			chosen = i
 		}
 	}
-	if chosen < 0 {
-		return nil, fmt.Errorf("trace %s: choose one of its metrics, not %q: %s", name, metric, strings.Join(names, ", "))
+	switch {
+	case chosen < 0 && metric == "":
+		return nil, fmt.Errorf("trace %s: it holds several metrics, and --metric chooses one: %s", name, strings.Join(names, ", "))
+	case chosen < 0:
+		return nil, fmt.Errorf("trace %s: there is no metric %q; there are: %s", name, metric, strings.Join(names, ", "))
 	}
 	step, err := isoDuration(m.Interval)
 	if err != nil {
 		return nil, fmt.Errorf("trace %s: %w", name, err)
 	}
 	var points []point
-	sums := map[time.Time]int{}
+	var parts []int
+	sums, all, has := map[time.Time]int{}, 0, map[string]bool{}
 	for _, series := range m.Value[chosen].Timeseries {
 		for i, d := range series.Data {
+			all++
+			for _, a := range aggregations {
+				if d[a] != nil {
+					has[a] = true
+				}
+			}
 			p, ok, err := monitored(d, aggregation)
 			if err != nil {
 				return nil, fmt.Errorf("trace %s: point %d: %w", name, i+1, err)
@@ -227,13 +292,51 @@ func ReadMonitor(name string, data []byte, metric, aggregation string) (*Series,
 			}
 			if at, seen := sums[p.at]; seen {
 				points[at].value += p.value
+				parts[at]++
 				continue
 			}
+			parts = append(parts, 1)
 			sums[p.at] = len(points)
 			points = append(points, p)
 		}
 	}
-	return even(name, "azure monitor, "+m.Value[chosen].Name.Value, points, step)
+	if len(points) == 0 {
+		return nil, fmt.Errorf("trace %s: none of the %d points of %s has a value%s", name, all, m.Value[chosen].Name.Value, measuredAs(aggregation, has))
+	}
+	s, err := even(name, "azure monitor, "+m.Value[chosen].Name.Value, points, step)
+	if n := len(m.Value[chosen].Timeseries); err == nil {
+		part := 0
+		for _, have := range parts {
+			if have < n {
+				part++
+			}
+		}
+		if part > 0 {
+			s.Notes = append(s.Notes, fmt.Sprintf("In %d of %d steps only some of its %d time series have a value: the load may be larger there.", part, len(points), n))
+		}
+	}
+	if err == nil && strings.EqualFold(m.Value[chosen].Unit, "Percent") && len(m.Value[chosen].Timeseries) == 1 {
+		s.Notes = append(s.Notes, "A percentage over all instances says nothing of how many there were: it is taken for the load as if their "+
+			"number had not changed. A metric of the whole load, or one split by instance (--dimension VMName of az), says more.")
+	}
+	return s, err
+}
+
+// aggregations are those of Azure Monitor, in the order in which they are preferred.
+var aggregations = []string{"average", "total", "maximum", "minimum", "count"}
+
+// measuredAs says which aggregations there are where the wanted one is not.
+func measuredAs(wanted string, has map[string]bool) string {
+	var there []string
+	for _, a := range aggregations {
+		if has[a] {
+			there = append(there, a)
+		}
+	}
+	if wanted == "" || len(there) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of aggregation %s; they have: %s", wanted, strings.Join(there, ", "))
 }
 
 func monitored(d map[string]any, aggregation string) (p point, ok bool, err error) {
@@ -246,7 +349,7 @@ func monitored(d map[string]any, aggregation string) (p point, ok bool, err erro
 	}
 	wanted := []string{aggregation}
 	if aggregation == "" {
-		wanted = []string{"average", "total", "maximum", "minimum", "count"}
+		wanted = aggregations
 	}
 	for _, a := range wanted {
 		if p.value, ok = d[a].(float64); ok {

@@ -44,7 +44,7 @@ func even(name, origin string, points []point, step time.Duration) (*Series, err
 		return nil, fmt.Errorf("trace %s: no values", name)
 	}
 	slices.SortStableFunc(points, func(a, b point) int { return a.at.Compare(b.at) })
-	if step <= 0 {
+	if step == 0 {
 		var err error
 		if step, err = usual(points); err != nil {
 			return nil, fmt.Errorf("trace %s: %w", name, err)
@@ -80,7 +80,7 @@ func usual(points []point) (time.Duration, error) {
 		}
 	}
 	if len(counts) == 0 {
-		return 0, errors.New("the interval cannot be told from one instant: name it")
+		return 0, errors.New("the interval cannot be told from one instant; --interval names it")
 	}
 	var best time.Duration
 	for d, n := range counts {
@@ -117,6 +117,9 @@ func (s *Series) Cut(from, length time.Duration) (*Series, error) {
 	last := len(s.Values)
 	if length > 0 {
 		last = min(last, first+int(length/s.Step))
+	}
+	if length > 0 && length < s.Step {
+		return nil, fmt.Errorf("trace %s: a span of %s is shorter than its step of %s", s.Name, length, s.Step)
 	}
 	if first < 0 || first >= last {
 		return nil, fmt.Errorf("trace %s: nothing is left of %s after %s", s.Name, s.Length(), from)

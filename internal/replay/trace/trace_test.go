@@ -1,6 +1,7 @@
 package trace_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -64,10 +65,13 @@ func TestReadCSV(t *testing.T) {
 
 func TestReadCSVRefuses(t *testing.T) {
 	for _, c := range []struct{ note, text, says string }{
-		{"no rows", "timestamp,value\n", "no values"},
+		{"no rows", "timestamp,value\n", "none of its 0 rows"},
+		{"rows without a value", "timestamp,value\n2026-05-04,\n2026-05-05,NaN\n", "none of its 2 rows"},
+		{"semicolons", "time;rps\n2026-05-04;1\n", `separated by ";"`},
+		{"a decimal comma", "time,rps\n2026-05-04,\"1,5\"\n", `right would be "1.5"`},
 		{"a value that is no number", "2026-05-04,1\n2026-05-05,many\n", `t:2: value "many" is no number`},
 		{"a negative load", "2026-05-04,-1\n", "below zero"},
-		{"not a number at all", "2026-05-04,NaN\n", "no finite number"},
+		{"more than any number", "2026-05-04,Inf\n", "no finite number"},
 		{"one instant, which tells no interval", "2026-05-04,1\n", "the interval cannot be told"},
 		{"one column", "2026-05-04\n", "a time and a value are needed"},
 		{"a span beyond reason", "0,1\n1,1\n2,1\n400000000,1\n", "more than"},
@@ -93,8 +97,66 @@ func TestReadMonitorAddsSeriesAndFillsGaps(t *testing.T) {
 	if d := cmp.Diff([]float64{11, 11, 30}, s.Values); d != "" || s.Step != 5*time.Minute || s.Missing != 1 {
 		t.Errorf("step %s, %d missing\n%s", s.Step, s.Missing, d)
 	}
+	if !strings.Contains(strings.Join(s.Notes, " "), "In 1 of 2 steps only some of its 2 time series") {
+		t.Errorf("a step with half of the series is not told: %q", s.Notes)
+	}
 	if _, err := trace.ReadMonitor("t", []byte(monitored), "Requests", ""); err == nil || !strings.Contains(err.Error(), "Percentage CPU") {
 		t.Errorf("got %v, want the names of the metrics", err)
+	}
+}
+
+func TestReadMonitorRefuses(t *testing.T) {
+	one := `{"interval": "PT1M", "value": [{"name": {"value": "CPU"}, "unit": "Percent", "timeseries": [{"data": [{"timeStamp": "2026-05-04T00:00:00Z", "average": %s}]}]}%s]}`
+	for _, c := range []struct{ note, text, metric, aggregation, says string }{
+		{"something else", `{"a": 1}`, "", "", "no answer of az monitor metrics list"},
+		{"a list", `[1]`, "", "", "no answer of az monitor metrics list"},
+		{"several metrics and no choice", fmt.Sprintf(one, "1", `, {"name": {"value": "Network"}}`), "", "", "--metric chooses one: CPU, Network"},
+		{"a metric that is not there", fmt.Sprintf(one, "1", ""), "GPU", "", `no metric "GPU"; there are: CPU`},
+		{"an aggregation that is none", fmt.Sprintf(one, "1", ""), "", "averge", "there are: average, total"},
+		{"an aggregation that it does not have", fmt.Sprintf(one, "1", ""), "", "Total", "they have: average"},
+		{"nothing but nulls", fmt.Sprintf(one, "null", ""), "", "", "none of the 1 points of CPU"},
+		{"an interval that is none", strings.Replace(fmt.Sprintf(one, "1", ""), "PT1M", "1 minute", 1), "", "", "ISO 8601"},
+	} {
+		if _, err := trace.ReadMonitor("t", []byte(c.text), c.metric, c.aggregation); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want something that says %q", c.note, err, c.says)
+		}
+	}
+	s, err := trace.ReadMonitor("t", []byte(fmt.Sprintf(one, "1", "")), "", "")
+	if err != nil || !strings.Contains(strings.Join(s.Notes, " "), "percentage") {
+		t.Errorf("a percentage is not told to be no load: %+v, %v", s, err)
+	}
+}
+
+func TestWhatIsDoubtfulInAFileIsNoted(t *testing.T) {
+	origin := time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		note, text string
+		options    trace.CSVOptions
+		says       string
+		missing    int
+	}{
+		{"a value that was not measured is a gap", "0,1\n60,\n120,3\n", trace.CSVOptions{Unit: "s", Origin: origin}, "", 1},
+		{"numbers without a unit", "minute,rps\n0,1\n1,2\n", trace.CSVOptions{Origin: origin}, "--unit", 0},
+		{"a unit that was said", "minute,rps\n0,1\n1,2\n", trace.CSVOptions{Unit: "min", Origin: origin}, "", 0},
+		{"an interval that is too short", "0,1\n60,2\n120,2\n", trace.CSVOptions{Unit: "s", Interval: 10 * time.Second}, "rows lie 1m0s apart", 10},
+		{"a spreadsheet's way to write times", "5/4/2026 12:01:00 AM,1\n5/4/2026 12:02:00 AM,2\n", trace.CSVOptions{}, "", 0},
+	} {
+		s, err := trace.ReadCSV("t", []byte(c.text), c.options)
+		if err != nil {
+			t.Errorf("%s: %v", c.note, err)
+			continue
+		}
+		notes := strings.Join(s.Notes, " ")
+		if !strings.Contains(notes, c.says) || c.says == "" && notes != "" || s.Missing != c.missing {
+			t.Errorf("%s: %d missing, notes %q", c.note, s.Missing, notes)
+		}
+	}
+	if _, err := trace.ReadCSV("t", []byte("0,1\n1,2\n"), trace.CSVOptions{Interval: -time.Second}); err == nil {
+		t.Error("an interval below 0 was taken")
+	}
+	s, _ := trace.ReadCSV("t", []byte("0,1\n60,2\n"), trace.CSVOptions{})
+	if _, err := s.Cut(0, time.Second); err == nil || !strings.Contains(err.Error(), "shorter than its step") {
+		t.Errorf("got %v", err)
 	}
 }
 
