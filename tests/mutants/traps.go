@@ -31,6 +31,7 @@ var trapMutants = []trapMutant{
 	{trap: 5, name: "retry_after_of_reads_cut_short", edits: []edit{{visit, `pause = max(pause, fe.RetryAfter)`, `pause = max(pause, 0)`}}, in: "a_read,_for_an_hour"},
 	{trap: 6, name: "operation_never_followed_to_its_end", edits: []edit{{follow, "\tdefault:\n\t\te.ask(ctx, v)\n", "\tdefault:\n"}}},
 	{trap: 6, name: "no_regular_machines_stand_in", edits: []edit{{"internal/guard/blend.go", `return short != nil && w.blendStandsIn()`, `return short != nil && false`}}},
+	{trap: 6, name: "refusal_not_made_up_in_its_turn", edits: []edit{{visit, `v.again = !v.again && blend != nil`, `v.again = false && blend != nil`}}},
 	{trap: 7, name: "quota_never_read", edits: []edit{{visit, `d.Direction == scale.Grow && e.readQuota(ctx, v)`, `d.Direction == scale.Grow && false`}}},
 	{trap: 8, name: "write_without_a_condition", edits: []edit{{changed, `{IfMatch: &change.ETag}`, `{}`}}},
 	{trap: 8, name: "azure_autoscale_ignored", edits: []edit{{decide, `case v.Mode == scale.Enforce && w.rival() != "":`, `case false:`}}},

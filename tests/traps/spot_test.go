@@ -15,20 +15,32 @@ func hedged() *scale.Blend {
 	}
 }
 
-func TestSpotRefusedAtOnceIsMadeUpInTheSameTurn(t *testing.T) {
-	r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
-	r.policy.blend = hedged()
-	r.minutes(1)
-	r.policy.instances = 14
-	r.turn(arm.Quota{Name: "lowPriorityCores", Limit: 8})
-	r.after(time.Minute)
-	if got := r.sweep(); !got.Sent {
-		t.Fatalf("nothing stood in within the turn: %+v", got)
-	}
-	r.minutes(3)
-	r.settled(14)
-	if s := r.set(web); s.Spot.Running != 4 || s.Regular.Running != 10 {
-		t.Errorf("got %d regular and %d Spot, want 10 and 4", s.Regular.Running, s.Spot.Running)
+// Trap 6 again, where the failure is learnt of in the answer to the change, or before it.
+func TestTrap06SpotRefusedAtOnceIsMadeUpInTheSameTurn(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		knob    arm.Knob
+		changes int
+	}{
+		{"Azure refuses the change", arm.Fault{Method: "PATCH", Status: 409, Times: 1, Body: []byte(`{"error":{"code":"SkuNotAvailable","message":"no Spot"}}`)}, 2},
+		{"the quota for Spot leaves no room", arm.Quota{Name: "lowPriorityCores", Limit: 8}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, webPool(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+			r.policy.blend = hedged()
+			r.minutes(1)
+			r.policy.instances = 14
+			r.turn(c.knob)
+			r.after(time.Minute)
+			if got := r.sweep(); !got.Sent || len(r.patches()) != c.changes {
+				t.Fatalf("%d changes within the turn, want %d: %+v", len(r.patches()), c.changes, got)
+			}
+			r.minutes(3)
+			r.settled(14)
+			if s := r.set(web); s.Spot.Running != 4 || s.Regular.Running != 10 {
+				t.Errorf("got %d regular and %d Spot, want 10 and 4", s.Regular.Running, s.Spot.Running)
+			}
+		})
 	}
 }
 
