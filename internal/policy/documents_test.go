@@ -145,6 +145,28 @@ func TestThePagesNameEveryFunctionOfTheLibrary(t *testing.T) {
 	}
 }
 
+// The table of formulas names tests: each is where it says, and each rule is one of the library's or a field's.
+func TestTheTableOfFormulasNamesTestsThatExist(t *testing.T) {
+	page, err := os.ReadFile(documents + "formulas.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("(?m)^\\|.*\\| `([a-z0-9_./]+_test\\.(?:rego|go))` `(\\w+)` \\|$").FindAllStringSubmatch(string(page), -1)
+	if rows := strings.Count(string(page), "\n| ") - 2; len(named) != rows || rows < 30 {
+		t.Errorf("%d of %d rows name a test", len(named), rows)
+	}
+	for _, n := range named {
+		text, err := os.ReadFile("../../" + n[1])
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !regexp.MustCompile(`(?m)^(func )?` + n[2] + `\b`).Match(text) {
+			t.Errorf("%s has no %s", n[1], n[2])
+		}
+	}
+}
+
 func allPages(t *testing.T) string {
 	t.Helper()
 	entries, err := os.ReadDir(documents)

@@ -9,9 +9,9 @@ import data.lib.spell
 #   goes first, what those with a lower one must keep is left to them, and growth takes only what is free now: nobody
 #   grows into what another pool still has. Options, one or more: vcpus (that all pools together may have), per_hour
 #   (what they may cost an hour, in the currency of their definitions) and budget (what they may cost in the period of
-#   their spending: what is left of it, over the hours that are left, is what they may cost an hour). The group stands in
-#   the pool's definition, with its priority and what an instance takes. It belongs into cap, in the policy of each pool
-#   of the group.
+#   their spending: what is left of it, over the hours that are left, is what they may cost an hour). The group stands
+#   in the pool's definition, with its priority and what an instance takes. It belongs into cap, in the policy of each
+#   pool of the group.
 # scope: document
 # custom:
 #   options: [budget, per_hour, vcpus]
