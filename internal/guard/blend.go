@@ -113,6 +113,17 @@ func (w *walk) exact(n int) bool {
 	return missing > off || missing > 0 && n > w.from
 }
 
+// outOfHours reports whether nothing may be replaced now, and until when: the disruption budget holds within the hours of
+// its schedule only (features: C16). A schedule that is not known is shut.
+func outOfHours(v *scale.View) (until time.Time, shut bool) {
+	name := v.Rails.Repair.During
+	if name == "" {
+		return time.Time{}, false
+	}
+	s := v.Schedules[name]
+	return s.NextAt, !s.Active
+}
+
 // repairAgain is how long a repair is not tried again that brought the split no nearer.
 const repairAgain = 6 * time.Hour
 
@@ -160,6 +171,12 @@ func repair(w *walk) {
 	if r := v.Memory.Repaired; r != nil && astray >= r.Astray && v.Now.Sub(r.At) < repairAgain {
 		w.adjustments = append(w.adjustments, scale.Adjustment{
 			Rail: "repair", Code: "repair_in_vain", Before: w.number, After: w.number, Until: r.At.Add(repairAgain),
+		})
+		return
+	}
+	if until, shut := outOfHours(v); shut {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "repair", Code: "repair_hours", Before: w.number, After: w.number, Until: until, Detail: budget.During,
 		})
 		return
 	}

@@ -22,7 +22,8 @@ func pair(w *walk) {
 	case part > own:
 		// Beyond the number of the whole no more at once than the disruption budget allows: out, then in.
 		room := max(0, whole-own-p.Instances)
-		if b := w.view.Rails.Repair; b != (scale.Repair{}) && !w.proposal.Doubt && w.proposal.Known {
+		_, shut := outOfHours(w.view)
+		if b := w.view.Rails.Repair; b != (scale.Repair{}) && !shut && !w.proposal.Doubt && w.proposal.Known {
 			room = max(room, min(part-own, max(b.Instances, b.Percent*whole/100, 1)))
 		}
 		target = min(part, own+room, own+max(0, w.view.Rails.Limits.Max-own-p.Instances))

@@ -166,6 +166,7 @@ func (d *definitions) pool(name string, n *node) (definition, bool) {
 	p.Groups = o.groups(p.SpotScaleSet != "")
 	o.checkForecasts(p.Signals, p.Rails.WarmUpSeconds)
 	p.Schedules = o.schedules()
+	o.checkHours(p.Rails.Repair, p.Schedules)
 	return p, true
 }
 
@@ -189,8 +190,8 @@ func (o fields) rails() scale.Rails {
 	if o.fields["accept"] != nil {
 		r.Accept = o.choices("accept", scale.AcceptableTraps())
 	}
-	if b, ok := o.sub("repair", "instances", "percent"); ok {
-		r.Repair = scale.Repair{Instances: b.whole("instances", 0, maxInstances, 0), Percent: b.whole("percent", 0, 100, 0)}
+	if b, ok := o.sub("repair", "instances", "percent", "during"); ok {
+		r.Repair = b.repair(r.Repair)
 	}
 	if c, ok := o.sub("cooldown", "grow_seconds", "shrink_seconds", "mix_seconds"); ok {
 		r.Cooldown = scale.Cooldown{

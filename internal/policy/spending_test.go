@@ -90,6 +90,7 @@ func TestWhatIsWrongWithMoneyAndBandsIsSaid(t *testing.T) {
 		`"spending": {"regular": 1, "zone": "Mars"}`:                                 "is no time zone",
 		`"spot_risk": {"replace_seconds": 300, "band": "5-11"}`:                      `"5-11" is not one of the choices; did you mean 5-10?`,
 		`"spot_risk": {"replace_seconds": 300, "band": "0-5", "hourly_permille": 3}`: "give one of them",
+		`"repair": {"during": "office_hour"}`:                                        `there is no schedule "office_hour"; did you mean office_hours?`,
 		`"spot_risk": {"replace_seconds": 300, "change_percent": 0}`:                 "0 is not a whole number from 1 to 100",
 	} {
 		if _, err := defined(t, given); err == nil || !strings.Contains(err.Error(), want) {

@@ -126,6 +126,8 @@ type Victims struct {
 type Repair struct {
 	Instances int `json:"instances"`
 	Percent   int `json:"percent"`
+	// During names the schedule within which alone anything is replaced; empty for always.
+	During string `json:"during,omitempty"`
 }
 
 // Limits bound the instances of a pool; both ends belong to the range.
