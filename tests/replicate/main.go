@@ -51,7 +51,7 @@ func main() {
 	var s setup
 	flag.IntVar(&s.starts, "starts", 200, "drawn starts of each run")
 	flag.Uint64Var(&s.seed, "seed", 1, "seed of what is drawn")
-	flag.IntVar(&s.days, "days", 60, "days that the production corridor is replayed for; 0 leaves our own policies out")
+	flag.IntVar(&s.days, "days", 200, "days that the production corridor is replayed for, each from a drawn start; 0 leaves our own policies out")
 	flag.StringVar(&s.shared, "traces", filepath.Join("..", "shared", "data", "traces"), "folder of the load traces that are too large for the project")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

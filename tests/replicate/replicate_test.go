@@ -48,7 +48,12 @@ func TestOurOwnPoliciesRunWithoutAFault(t *testing.T) {
 	if err != nil || len(rows) != 4 || rows[3].ours != 0 {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
-	if _, err := own(t.Context(), "hedged"); err != nil {
-		t.Error(err)
+	d, err := s.duels(s.corridorWorld(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := d.means(func(int) bool { return true })
+	if ours.available < 95 || ours.cost < 30 || ours.cost > 80 || theirs.available < 95 {
+		t.Errorf("a day of the hedge came to %+v, one of SpotHedge to %+v", ours, theirs)
 	}
 }

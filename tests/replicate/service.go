@@ -182,3 +182,13 @@ func serve(spot *trace.Spot, runs int, seed uint64, place func(*service) int, ex
 	}
 	return mean
 }
+
+// serveFrom is one run of SpotHedge that begins at an offset with the target on demand and in service, as the production
+// corridor begins: the paper's begins with nothing, which costs it its first cold start.
+func serveFrom(spot *trace.Spot, offset time.Duration, seed uint64) outcome {
+	s := &service{spot: spot, offset: offset, draw: rand.New(rand.NewPCG(seed, 3)), extra: 1, hedged: true, place: spotHedge}
+	for range target {
+		s.regular = append(s.regular, coldStart)
+	}
+	return s.run()
+}

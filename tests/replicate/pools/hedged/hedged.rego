@@ -1,7 +1,8 @@
 # METADATA
 # title: A hedged service
 # description: |
-#   So many replicas and one to spare, all on Spot while there is any; regular ones stand in for what is not ready.
+#   So many replicas, all on Spot while there is any, with the hedge's shipped defaults: neither its options nor the
+#   pool's rails are tuned.
 # schemas:
 #   - input: schema.input.schema
 package pools.hedged
@@ -11,13 +12,15 @@ import data.lib.scale
 
 # METADATA
 # title: Reasons
-# description: The replicas and the spare, and the regular ones that stand in for Spot on top, until it is ready.
+# description: The replicas, and what the hedge takes on top of them.
 # scope: document
-want contains mix.spare(_replicas, input.settings.spare + blend.base)
+want contains mix.reserve(_replicas, _hedge)
 
 # METADATA
 # title: Split
-# description: No regular instance while Spot is ready.
-blend := mix.hedged(_replicas, {"base": 0, "spare": input.settings.spare, "cover": "unready", "hold_seconds": 0})
+# description: No regular instance while Spot can be had.
+blend := mix.hedged(_replicas, _hedge)
 
 _replicas := scale.at_least(input.settings.replicas, "replicas")
+
+_hedge := {"base": 0}
