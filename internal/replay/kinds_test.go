@@ -91,8 +91,8 @@ func TestAnyNumberOfWorkersGivesTheSameBytes(t *testing.T) {
 	var first []byte
 	for _, workers := range []int{1, 2, 8} {
 		r := closed(t, replay.Options{
-			Policies: []replay.Policy{pair(t), grouped(t), imported}, World: world, Seeds: 3, First: 5, Workers: workers, EverySeed: true,
-			Traces: []*trace.Series{generated(t, "flash,days=0.1"), generated(t, "ramp,days=0.1")},
+			Policies: []replay.Policy{pair(t), grouped(t), imported}, World: world, Seeds: 2, First: 5, Workers: workers, EverySeed: true,
+			Traces: []*trace.Series{generated(t, "flash,days=0.04"), generated(t, "ramp,days=0.02")},
 		})
 		got, err := json.Marshal(r)
 		if err != nil {
@@ -109,7 +109,7 @@ func TestAnyNumberOfWorkersGivesTheSameBytes(t *testing.T) {
 				t.Errorf("%s is at fault: %v", r.Runs[i].Policy, r.Runs[i].Faults)
 			}
 		}
-		if want := 3 * 2 * (3 + len(replay.Baselines())); len(r.Runs) != want {
+		if want := 2 * 2 * (3 + len(replay.Baselines())); len(r.Runs) != want {
 			t.Errorf("%d runs, want %d", len(r.Runs), want)
 		}
 	}

@@ -58,13 +58,18 @@ func TestMeasuresReckonedByHand(t *testing.T) {
 			"spot_share": 75, "cost": 0.5 * 1.75, "cost_vs_regular": 1.75 / 4 * 100, "cost_vs_foresight": 1.75 / 4 * 100, "availability": 100,
 			"interruptions_per_day": 0, "spot_missed_per_day": 0,
 		}},
-		{"demand that comes and goes over a fixed fleet", world, scale.Limits{Min: 1, Max: 4}, false,
-			append(append(same(0.8, 5), same(3.2, 3)...), same(1.6, 2)...), nil, map[string]float64{
+		{
+			"demand that comes and goes over a fixed fleet", world,
+			scale.Limits{Min: 1, Max: 4},
+			false,
+			append(append(same(0.8, 5), same(3.2, 3)...), same(1.6, 2)...), nil,
+			map[string]float64{
 				// Needed are 1, 4 and 2; there are 2.
 				"theta_u": 3 * 0.5 / 10 * 100, "theta_o": 5 * 1.0 / 10 * 100, "tau_u": 30, "tau_o": 50, "unmet_longest": 180,
 				"unmet_demand": 3 * 1.6 / (4 + 9.6 + 3.2) * 100, "over_provision": 5.0 / (5 + 12 + 4) * 100,
 				"cost_vs_foresight": 20.0 / 21 * 100,
-			}},
+			},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := replay.Script(t, c.world, c.limits, c.spot, c.demand, c.orders)

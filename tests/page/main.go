@@ -43,7 +43,8 @@ func page() *report.Page {
 			{Policy: "next", Against: "static_peak", Verdict: "trade", Cost: -61.5, Unmet: 0.41, Runs: "1 better, 1 trade"},
 		},
 		Policies: []report.Policy{
-			{Name: "next", Kind: "candidate", About: "Pool web of policies 1a2b3c."}, {Name: "now", Kind: "today", About: "Pool web of policies 4d5e6f."},
+			{Name: "next", Kind: "candidate", About: "Pool web of policies 1a2b3c."},
+			{Name: "now", Kind: "today", About: "Pool web of policies 4d5e6f."},
 			{Name: "static_peak", Kind: "baseline", About: "As many as the peak needs, always.", Notes: []string{"told: a note of two", "lost: words"}},
 		},
 		Measures: []report.Measure{
