@@ -32,6 +32,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+	if len(args) > 0 && args[0] == "replay" {
+		return replay(ctx, args[1:], stdout, stderr)
+	}
 	flags := flag.NewFlagSet("armemu", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	dir := flags.String("dir", "", "folder for ca.pem and endpoints.json (required)")
