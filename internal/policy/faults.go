@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"trimtab/internal/spell"
 )
 
 // The compiler ends with the first stage that finds something fatal, and what it never came to may be wrong too. So each
@@ -144,7 +146,45 @@ func (s *search) note(e *ast.Error) {
 		}
 		return
 	}
+	if meant := s.meant(e); meant != "" {
+		told := *e
+		told.Message += meant
+		e = &told
+	}
 	addRego(e, "", s.ps)
+}
+
+// meant says which function of a package a call that finds none may have meant; empty for other errors.
+func (s *search) meant(e *ast.Error) string {
+	name := unknownCall.FindStringSubmatch(e.Message)
+	if name == nil || !strings.HasPrefix(name[1], "data.") {
+		return ""
+	}
+	path := strings.TrimPrefix(name[1], "data.")
+	cut := strings.LastIndexByte(path, '.')
+	if cut < 0 {
+		return ""
+	}
+	pkg := path[:cut]
+	var packages, functions []string
+	for _, m := range s.byFile {
+		own := packageName(m)
+		for _, r := range m.Rules {
+			rule := r.Head.Name.String()
+			if len(r.Head.Args) == 0 || strings.HasPrefix(rule, "_") {
+				continue
+			}
+			if packages = append(packages, own); own == pkg {
+				functions = append(functions, rule)
+			}
+		}
+	}
+	if len(functions) > 0 {
+		slices.Sort(functions)
+		return fmt.Sprintf(": %s has no such function; %s", pkg, spell.Meant(path[cut+1:], slices.Compact(functions)))
+	}
+	slices.Sort(packages)
+	return fmt.Sprintf(": %s has no functions; %s", pkg, spell.Meant(pkg, slices.Compact(packages)))
 }
 
 // mendAll mends errors, each once; false when none of them could be.

@@ -53,7 +53,7 @@ func TestNoProblemHidesAnother(t *testing.T) {
 			},
 			want: []string{
 				"pools/batch/more.rego:",
-				"pools/web/more.rego:4: undefined function data.lib.scale.trak",
+				"pools/web/more.rego:4: undefined function data.lib.scale.trak: lib.scale has no such function; did you mean track?",
 			},
 		},
 		"a file that does not parse, and reads in another of its package": {
