@@ -305,7 +305,8 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 		l, n := p.Rails.Limits, *c.Capacity
 		if p.other() != nil {
 			w.checkSum(p, s, ours, n)
-		} else if to := ours.To.Instances; to < l.Min || to > l.Max || n > s.platformMax {
+		} else if to := ours.To.Instances; to < l.Min && to <= ours.From.Instances || to > l.Max || n > s.platformMax {
+			// A growth that a quota cuts short of the minimum, after others shrank the set, leaves nothing: it comes nearer.
 			w.broken(3, "%s is set to %d for %d machines, outside [%d, %d] or above %d", p.Name, n, to, l.Min, l.Max, s.platformMax)
 		}
 		if made := s.live + n - s.capacity; p.other() == nil && w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max {
