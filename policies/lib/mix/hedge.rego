@@ -11,8 +11,8 @@ package lib.mix
 #   keeps what stands in for them until they are ready; "missing" counts machines that were asked for and are surely
 #   gone, while Spot has disappointed within hold_seconds; "unready" counts every Spot machine that is wanted and not
 #   ready yet, those of a growth too; slo (the share of time, such as 0.99, in which the pool's min must be up: while it
-#   was no more so far, as many are regular; not looked at unless given). The options of reserve are taken as well. While
-#   it is not known what is wanted or what is there, the split stays as it is.
+#   was no more so far, as many are regular; not looked at unless given). The options of reserve are taken as well.
+#   While it is not known what is wanted or what is there, the split stays as it is.
 # scope: document
 # custom:
 #   options:
@@ -183,7 +183,7 @@ _thousandths(x) := round(x * 1000) if {
 	x < 1
 }
 
-_wrong_hedge(function, options) := "the second argument is an object of options, such as {\"base\": 2, \"spare\": 1}" if {
+_wrong_hedge(function, options) := `the second argument is an object of options, such as {"base": 2, "spare": 1}` if {
 	not is_object(options)
 } else := detail if {
 	detail := _wrong_plan(function, object.union({"regular_percent": 0}, options), _hedge_options)

@@ -4,11 +4,12 @@ package lib.mix
 # title: What a hedge needs beside the instances that are wanted
 # description: |
 #   A reason for the instances wanted and for what the hedge of the same options takes on top: spare Spot machines, and
-#   the regular ones that stand in until Spot is ready again. It belongs into want, beside hedged as blend. Options: those
-#   of hedged; spare (Spot machines on top, 1 unless given), spare_always (the same where they let no zone go, because
-#   each of the zones that Spot stands in would take more; 0 unless given); while Spot has disappointed within wary_seconds (10800 unless given), as many
-#   more as let any one zone go, at most zone_percent of the Spot machines wanted (100 unless given, 0 for none);
-#   retry_seconds (how long Spot is not asked for again after it could not be had, 300 unless given).
+#   the regular ones that stand in until Spot is ready again. It belongs into want, beside hedged as blend. Options:
+#   those of hedged; spare (Spot machines on top, 1 unless given), spare_always (the same where they let no zone go,
+#   because each of the zones that Spot stands in would take more; 0 unless given); while Spot has disappointed within
+#   wary_seconds (10800 unless given), as many more as let any one zone go, at most zone_percent of the Spot machines
+#   wanted (100 unless given, 0 for none); retry_seconds (how long Spot is not asked for again after it could not be
+#   had, 300 unless given).
 # scope: document
 # custom:
 #   options:
@@ -126,8 +127,8 @@ _asked(wanted, options) := input.facts.live.spot if {
 } else := wanted
 
 # How many regular instances stand in for Spot: for what is neither there nor coming up after Spot could not be had; and
-# those that are there already stay until all Spot is ready. What was only evicted is asked for as Spot first. What makes
-# up for a low availability comes in any case.
+# those that are there already stay until all Spot is ready. What was only evicted is asked for as Spot first. What
+# makes up for a low availability comes in any case.
 _stand_in(wanted, options) := max([_absent(spot), min([spot, max([staying, due])])]) if {
 	regular := _regular(wanted, options)
 	spot := wanted - regular

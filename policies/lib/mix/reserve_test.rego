@@ -24,7 +24,11 @@ _zoned_fleet(regular, zones, pending, lately) := {
 test_reserve_spares_what_the_loss_of_a_zone_would_take[note] if {
 	some note, tc in {
 		"one, while Spot is calm": {"zones": {"1": 2, "2": 1, "3": 1}, "want": 4},
-		"two in three zones once one has gone": {"zones": {"1": 2, "2": 1, "3": 1}, "lately": {"quiet_seconds": 600}, "want": 5},
+		"two in three zones once one has gone": {
+			"zones": {"1": 2, "2": 1, "3": 1},
+			"lately": {"quiet_seconds": 600},
+			"want": 5,
+		},
 		"as many again in two": {"zones": {"1": 2, "2": 2}, "lately": {"quiet_seconds": 600}, "want": 6},
 		"no more than the spare in four": {
 			"zones": {"1": 1, "2": 1, "3": 1, "4": 1},
@@ -133,7 +137,11 @@ test_reserve_is_known_only_where_its_parts_are[note] if {
 			"want": {"state": "unknown", "instances": 0, "detail": "the machines have not been counted"},
 		},
 		"a set without Spot reserves nothing": {"view": {"spot": null}, "want": {"state": "known", "instances": 10}},
-		"options": {"options": {"base": -1}, "view": {}, "want": {"state": "fault", "detail": "base must be a whole number from 0 up"}},
+		"options": {
+			"options": {"base": -1},
+			"view": {},
+			"want": {"state": "fault", "detail": "base must be a whole number from 0 up"},
+		},
 		"a reason": {
 			"load": 10,
 			"view": {},
