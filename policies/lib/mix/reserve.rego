@@ -33,13 +33,13 @@ reserve(load, options) := _reserve(load, "fault", 0, {}, detail) if {
 	not is_object(input.spot)
 } else := _reserve(load, "unknown", 0, {}, "the machines have not been counted") if {
 	not is_object(input.facts.live)
-} else := _reserve(load, "known", (regular + stand_in) + asked, numbers, "") if {
+} else := _reserve(load, "known", (regular + stand_in) + asked, figures, "") if {
 	regular := _regular(load.instances, options)
 	stand_in := _stand_in(load.instances, options)
 	spot := load.instances - regular
 	extra := _extra(spot, options)
 	asked := _asked(spot + extra, options)
-	numbers := {
+	figures := {
 		"asked_spot": asked,
 		"spare": extra,
 		"stand_in": stand_in,
@@ -48,13 +48,13 @@ reserve(load, options) := _reserve(load, "fault", 0, {}, detail) if {
 	}
 }
 
-_reserve(load, state, instances, numbers, detail) := object.union(
+_reserve(load, state, instances, figures, detail) := object.union(
 	{
 		"code": "reserve",
 		"name": _named(load),
 		"state": state,
 		"instances": instances,
-		"numbers": numbers,
+		"numbers": figures,
 	},
 	{"detail": detail | detail != ""},
 )
