@@ -90,6 +90,7 @@ var mutants = []mutant{
 	{"observing_pools_act", decide, `d.Act = d.Action == scale.Scale && v.Mode == scale.Enforce`, `d.Act = d.Action == scale.Scale`},
 	{"zero_believed", decide, `return n == 0 || capacities[n-1].Instances != 0 || now.Sub(capacities[n-1].At) < ZeroSettles`, `return n < 0`},
 	{"zero_never_believed", decide, `|| now.Sub(capacities[n-1].At) < ZeroSettles`, `|| true`},
+	{"zero_of_a_pair_judged_by_both_sets", decide, `case !pair:`, `case true:`},
 	{"zero_in_passing_ends_an_intent", follow, `case !reached && in.To.Instances > 0 && (guard.ZeroDoubted(`, `case !reached && in.To.Instances < 0 && (guard.ZeroDoubted(`},
 	{"operation_hidden_by_an_eviction", follow, `case !reached && !over && f.ProvisioningState == "Updating":`, `case false:`},
 	{"empty_set_stays_empty", decide, `case !w.proposal.Known && v.Rails.Limits.Min > w.from:`, `case false:`},
