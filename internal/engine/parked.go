@@ -59,20 +59,27 @@ func (e *Engine) compareMachines(v *visit, in *scale.Intent) {
 		wait()
 		return
 	}
-	done, under := in.Stand(v.each)
+	s := in.Stand(v.each)
 	over := v.now.Sub(in.StartedAt) >= operationOver
+	under := !over && (s.Under > 0 || f.ProvisioningState == "Updating")
+	partly := &scale.FleetError{
+		Op: "compare", Class: scale.ClassUnsure, Code: "PartlyApplied",
+		Message: "the operation's own record is gone; some of its machines are not as it means them to be",
+	}
 	switch {
-	case done == len(in.Victims):
+	case s.Done+s.Gone == len(in.Victims) && !under:
 		e.finish(v, in, scale.Applied, nil)
-	case leased(in, v.now), !over && (under > 0 || f.ProvisioningState == "Updating"):
+	case under, leased(in, v.now):
 		wait()
-	case in.Stage == scale.StagePrepared && done == 0:
+	case s.Done > 0:
+		e.finish(v, in, scale.Failed, partly)
+	case f.ProvisioningState == "Failed" && f.ETag != in.BaselineETag:
+		partly.Code, partly.Message = "ProvisioningStateFailed", "the operation's own record is gone; the scale set says that its last operation failed"
+		e.finish(v, in, scale.Failed, partly)
+	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag:
 		e.finish(v, in, scale.Abandoned, nil)
 	default:
-		e.finish(v, in, scale.Failed, &scale.FleetError{
-			Op: "compare", Class: scale.ClassUnsure, Code: "PartlyApplied",
-			Message: "the operation's own record is gone; some of its machines are not as it means them to be",
-		})
+		e.finish(v, in, scale.Superseded, nil)
 	}
 }
 

@@ -59,11 +59,13 @@ func unsettled(w *walk) {
 // toldLately is how long ago an eviction that was told of explains a count of zero.
 const toldLately = 10 * time.Minute
 
-// zeroTold reports whether a count of zero is what events told of: since the last growth as many machines were evicted, as
-// the last count that was more than zero. Nothing has made others meanwhile that a false zero could hide.
+// zeroTold reports whether a count of zero is what events told of: since the last growth as many machines were evicted as
+// the last count that was more than zero, and the list of machines is empty too. Without the list a false zero could hide
+// machines that a stranger has made meanwhile; and on a Flexible set, whose count may stay when its machines go (facts: VMSS
+// 2.2), an empty list says nothing about it.
 func (w *walk) zeroTold() bool {
 	v := w.view
-	if v.Facts.Live != nil && v.Facts.Live.Instances > 0 {
+	if l := v.Facts.Live; v.Facts.Pair != nil || v.Facts.Orchestration != scale.Uniform || l == nil || l.Instances+l.Deallocated+l.Failed+l.Parked > 0 {
 		return false
 	}
 	last := 0

@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -117,19 +118,24 @@ func TestAZeroThatWasToldOfIsNotDoubted(t *testing.T) {
 		live      *scale.Live
 		reason    string
 	}{
-		"all machines were evicted a minute ago":            {[]scale.Eviction{evicted(60, 4)}, 3600, nil, "track"},
-		"all were evicted, one after the other":             {[]scale.Eviction{evicted(300, 3), evicted(60, 1)}, 3600, nil, "track"},
-		"the list of machines is empty too":                 {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{}, "track"},
-		"one machine fewer than there were":                 {[]scale.Eviction{evicted(60, 3)}, 3600, nil, "facts_implausible"},
-		"all, but eleven minutes ago":                       {[]scale.Eviction{evicted(660, 4)}, 3600, nil, "facts_implausible"},
-		"all, but others have been made since":              {[]scale.Eviction{evicted(300, 4)}, 240, nil, "facts_implausible"},
-		"all, but the list of machines shows one":           {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{Instances: 1, Spot: 1}, "facts_implausible"},
-		"nobody told of anything":                           {nil, 3600, nil, "facts_implausible"},
-		"evictions that are told of with a clock far ahead": {[]scale.Eviction{evicted(-600, 4)}, 3600, nil, "facts_implausible"},
+		"all machines were evicted a minute ago":             {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{}, "track"},
+		"all were evicted, one after the other":              {[]scale.Eviction{evicted(300, 3), evicted(60, 1)}, 3600, &scale.Live{}, "track"},
+		"all, and the machines were not counted":             {[]scale.Eviction{evicted(60, 4)}, 3600, nil, "facts_implausible"},
+		"one machine fewer than there were":                  {[]scale.Eviction{evicted(60, 3)}, 3600, &scale.Live{}, "facts_implausible"},
+		"all, but eleven minutes ago":                        {[]scale.Eviction{evicted(660, 4)}, 3600, &scale.Live{}, "facts_implausible"},
+		"all, but others have been made since":               {[]scale.Eviction{evicted(300, 4)}, 240, &scale.Live{}, "facts_implausible"},
+		"all, but the list of machines shows one":            {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{Instances: 1, Spot: 1}, "facts_implausible"},
+		"all, but one is deallocated, and holds its place":   {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{Deallocated: 1}, "facts_implausible"},
+		"all of a flexible set, whose count may have stayed": {[]scale.Eviction{evicted(60, 4)}, 3600, &scale.Live{}, "facts_implausible"},
+		"nobody told of anything":                            {nil, 3600, &scale.Live{}, "facts_implausible"},
+		"evictions that are told of with a clock far ahead":  {[]scale.Eviction{evicted(-600, 4)}, 3600, &scale.Live{}, "facts_implausible"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := base()
-			v.Facts.Capacity, v.Facts.Live = 0, c.live
+			v.Facts.Capacity, v.Facts.Live, v.Facts.Orchestration, v.Orchestration = 0, c.live, scale.Uniform, scale.Uniform
+			if strings.Contains(name, "flexible") {
+				v.Facts.Orchestration, v.Orchestration = scale.Flexible, scale.Flexible
+			}
 			v.Memory.Capacities = []scale.Recommendation{rec(7200, 9), rec(3600, 4)}
 			v.Memory.Evictions, v.Memory.GrownAt = c.evictions, ago(c.grown)
 			if d := guard.Decide(v, wants(6)); d.Reason != c.reason {

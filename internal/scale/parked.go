@@ -131,17 +131,24 @@ func Settled(parked []Parked, in *Intent, now time.Time) []Parked {
 	return out
 }
 
-// Stand says how many of an intent's machines are as it means them to be, and how many others are still on their way.
-// Machines that have gone are as good as any can be.
-func (in *Intent) Stand(each []Machine) (done, under int) {
+// Stand says how the machines of an intent are that names them.
+func (in *Intent) Stand(each []Machine) (s Standing) {
 	for _, name := range in.Victims {
 		i := slices.IndexFunc(each, func(m Machine) bool { return strings.EqualFold(m.Name, name) })
 		switch {
-		case i < 0, in.Verb == Start && each[i].There, in.Verb == Deallocate && !each[i].There:
-			done++
-		case each[i].Busy:
-			under++
+		case i < 0 || !each[i].There && !each[i].Off && !each[i].Failed:
+			s.Gone++
+			continue
+		case each[i].There == (in.Verb == Start):
+			s.Done++
+		}
+		if each[i].Busy {
+			s.Under++
 		}
 	}
-	return done, under
+	return s
 }
+
+// Standing counts machines that an intent names: those that are as it means them to be, those that have gone, which are as
+// good as any can be, and those on which an operation goes on.
+type Standing struct{ Done, Gone, Under int }

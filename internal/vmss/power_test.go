@@ -51,8 +51,8 @@ func TestMachinesAreDeallocatedAndStartedByName(t *testing.T) {
 			if live.Instances != facts.Capacity-2 || live.Deallocated != 2 {
 				t.Errorf("%+v of %d, want two deallocated", live, facts.Capacity)
 			}
-			if done, under := (&scale.Intent{Verb: scale.Deallocate, Victims: names}).Stand(live.Each); done != 2 || under != 0 {
-				t.Errorf("%d of the two are seen deallocated, %d on the way", done, under)
+			if s := (&scale.Intent{Verb: scale.Deallocate, Victims: names}).Stand(live.Each); s != (scale.Standing{Done: 2}) {
+				t.Errorf("the two are seen as %+v", s)
 			}
 			if after, err := f.Read(t.Context(), set); err != nil || after.Capacity != facts.Capacity {
 				t.Errorf("the nominal count is %d, %v; want %d as before", after.Capacity, err, facts.Capacity)

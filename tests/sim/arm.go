@@ -40,6 +40,10 @@ type set struct {
 	// names are the machines as they were when last asked for, named how many ever had one.
 	names []string
 	named int
+	// off are the machines that were deallocated by name; they keep their place in the count (facts: VMSS 2.2).
+	off []string
+	// evicted is how many were deallocated by evictions, and may still hold their place.
+	evicted int
 }
 
 // operation is a change that was accepted.
@@ -50,6 +54,8 @@ type operation struct {
 	failure *scale.FleetError
 	ended   time.Time
 	expires time.Duration
+	// wakes are the machines that it starts.
+	wakes []string
 }
 
 func (s *set) etag() string { return fmt.Sprintf("%q", strconv.Itoa(s.generation)) }
@@ -138,6 +144,7 @@ func (f countingFleet) Count(ctx context.Context, id string, _ scale.Facts) (*sc
 	if s.spot {
 		live.Regular, live.Spot = 0, n
 	}
+	s.each(live)
 	return live, nil
 }
 
@@ -164,7 +171,7 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 			}
 			return nil, refusal
 		}
-		if c.ETag != s.etag() && len(c.Delete) == 0 {
+		if c.ETag != s.etag() && !byName(&c) {
 			return nil, fleetError("change", scale.ClassPrecondition, 412, "PreconditionFailed", 0)
 		}
 		if c.Capacity != nil && s.quota > 0 && *c.Capacity > s.capacity && *c.Capacity-s.capacity+max(s.capacity, s.live) > s.quota {
@@ -177,9 +184,14 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 		}
 		w.checkApplied(s, &c, ours)
 		var op *operation
-		if len(c.Delete) > 0 {
+		switch {
+		case len(c.Delete) > 0:
 			op = s.remove(c.Delete, ours)
-		} else {
+		case len(c.Deallocate) > 0:
+			op = s.park(c.Deallocate, ours)
+		case len(c.Start) > 0:
+			op = s.wake(c.Start, ours)
+		default:
 			op = s.write(c.Capacity, c.Mix, ours)
 		}
 		if op.done {
@@ -217,7 +229,7 @@ var failures = []*scale.FleetError{
 
 // write takes a new count: absolute, the older operation preempted by it (facts: VMSS 0.1, 0.5, 1.4). Machines are made
 // or deleted by the difference of the nominal counts (VMSS 0.2).
-func (s *set) write(capacity *int, mix *scale.Mix, ours *change) *operation {
+func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string) *operation {
 	w := s.w
 	if s.current != nil && !s.current.done {
 		s.finish(s.current, fleetError("follow", scale.ClassPreempted, 200, "OperationPreempted", 0))
@@ -232,7 +244,7 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change) *operation {
 	}
 	s.generation++
 	w.serial++
-	op := &operation{token: fmt.Sprintf("%s#%d?%s", s.id, w.serial, canary), ours: ours, expires: 2 * time.Hour}
+	op := &operation{token: fmt.Sprintf("%s#%d?%s", s.id, w.serial, canary), ours: ours, expires: 2 * time.Hour, wakes: wakes}
 	s.operations[op.token], s.current, s.state = op, op, "Updating"
 	if ours != nil {
 		ours.operation = op
@@ -255,10 +267,11 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change) *operation {
 		if made > 0 {
 			made = r.IntN(made + 1)
 		}
+		wakes = wakes[:r.IntN(len(wakes)+1)]
 		lasts = max(lasts, time.Second)
 	}
 	if lasts == 0 {
-		s.live = max(0, s.live+made)
+		s.make(made, wakes)
 		s.finish(op, nil)
 		return op
 	}
@@ -272,7 +285,7 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change) *operation {
 	}
 	w.after(lasts, "operation ends "+s.id, func() {
 		if !op.done {
-			s.live = max(0, s.live+made)
+			s.make(made, wakes)
 			s.finish(op, failure)
 		}
 	})
@@ -328,6 +341,9 @@ func (f fleetPort) Follow(ctx context.Context, token string) (scale.Progress, er
 func (s *set) evict(n int, deallocate bool) {
 	n = min(n, s.live)
 	s.live -= n
+	if deallocate {
+		s.evicted += n
+	}
 	if !deallocate && s.lowers && n > 0 {
 		s.capacity = max(0, s.capacity-n)
 		s.generation++

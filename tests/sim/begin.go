@@ -35,6 +35,9 @@ func (w *world) begin() {
 			if w.o.Seed%4 == 2 {
 				// Its fleet can count, and so choose.
 				p.Rails.Shrink.Order = []scale.Preference{scale.PreferOldest}
+				if w.o.Seed%8 == 6 {
+					p.Rails.Shrink.Action = scale.Deallocate
+				}
 			}
 			w.pools = append(w.pools, &pool{Pool: p})
 		}

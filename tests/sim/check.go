@@ -80,7 +80,14 @@ func (w *world) checkIntent(t *task, p *pool, c *scale.Commit, before *scale.Con
 		w.broken(11, "an intent although %s observes", p.Name)
 	}
 	read, ok := reads[p.ScaleSet+in.BaselineETag]
-	if !ok || in.Capacity()-read != in.To.Instances-in.From.Instances {
+	moves := in.To.Instances - in.From.Instances
+	switch {
+	case in.Verb != "":
+		moves = 0
+	case in.Direction == scale.Clean:
+		moves = -len(in.Victims)
+	}
+	if !ok || in.Capacity()-read != moves {
 		w.broken(1, "%s bases a change of %s on %d %s, which it did not read in this turn", t.name, p.Name, in.From.Instances, in.BaselineETag)
 	}
 	if in.Direction == scale.Shrink && len(p.Rails.Shrink.Order) > 0 && len(in.Victims) == 0 {
@@ -247,7 +254,7 @@ func (w *world) checkChange(t *task, s *set, c *scale.Change) *change {
 	if p.Mode != scale.Enforce {
 		w.broken(11, "a change although %s observes", p.Name)
 	}
-	byName := len(c.Delete) > 0
+	byName := byName(c)
 	if c.ETag == "" && !byName {
 		w.broken(2, "%s sends a change without an ETag", t.name)
 	}
@@ -295,7 +302,10 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	if ours.result == scale.Abandoned || ours.result == scale.Refused {
 		w.broken(10, "the change of %s is applied after it was written down as %s", p.Name, ours.result)
 	}
-	if len(c.Delete) > 0 {
+	switch {
+	case ours.Verb != "" || ours.Direction == scale.Clean:
+		w.checkPowered(p, ours)
+	case len(c.Delete) > 0:
 		w.checkDeleted(s, p, ours, c)
 	}
 	if c.Capacity != nil && (*c.Capacity < s.capacity && ours.Direction == scale.Grow || *c.Capacity > s.capacity && ours.Direction == scale.Shrink) {
@@ -317,6 +327,15 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	began := ours.StartedAt
 	switch ours.Direction {
 	case scale.Grow:
+		aim := p.aim
+		if p.aim = 0; ours.aim > 0 {
+			p.aim = ours.aim
+		}
+		if ours.To.Instances <= aim {
+			// What is left of a growth that started parked machines first.
+			p.grown = began
+			return
+		}
 		if d := began.Sub(p.grown); !ours.pinned && !ours.shifts && !p.grown.IsZero() && d < time.Duration(cool.GrowSeconds)*time.Second {
 			w.broken(5, "%s grows %v after its last growth, its cooldown is %d s", p.Name, d, cool.GrowSeconds)
 		}

@@ -73,7 +73,7 @@ type Result struct {
 
 // Counts say how much happened.
 type Counts struct {
-	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Intents, Pairs, Histories, Quotas, Capped, Tried, Crashes, Lost, Letters, Faults int
+	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Powered, Intents, Pairs, Histories, Quotas, Capped, Tried, Crashes, Lost, Letters, Faults int
 }
 
 // Add sums counts.
@@ -93,6 +93,7 @@ func (c *Counts) Add(o Counts) {
 	c.Quotas += o.Quotas
 	c.Capped += o.Capped
 	c.Tried += o.Tried
+	c.Powered += o.Powered
 	c.Crashes += o.Crashes
 	c.Lost += o.Lost
 	c.Letters += o.Letters

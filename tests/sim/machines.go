@@ -25,10 +25,70 @@ func (s *set) machines() []string {
 func (s *set) remove(names []string, ours *change) *operation {
 	there := s.machines()
 	s.names = slices.DeleteFunc(slices.Clone(there), func(name string) bool { return slices.Contains(names, name) })
+	off := len(s.off)
+	s.off = slices.DeleteFunc(s.off, func(name string) bool { return slices.Contains(names, name) })
 	gone := len(there) - len(s.names)
 	s.live -= gone
-	s.capacity = max(0, s.capacity-gone)
+	s.capacity = max(0, s.capacity-gone-(off-len(s.off)))
 	return s.write(nil, nil, ours)
+}
+
+// byName reports whether a change names machines.
+func byName(c *scale.Change) bool { return len(c.Delete)+len(c.Deallocate)+len(c.Start) > 0 }
+
+// park deallocates machines by name; the count stays.
+func (s *set) park(names []string, ours *change) *operation {
+	there := s.machines()
+	s.names = nil
+	for _, name := range there {
+		if slices.Contains(names, name) {
+			s.off = append(s.off, name)
+		} else {
+			s.names = append(s.names, name)
+		}
+	}
+	s.live = len(s.names)
+	return s.write(nil, nil, ours)
+}
+
+// wake begins to start machines that are off; those that are not off it leaves as they are.
+func (s *set) wake(names []string, ours *change) *operation {
+	var wakes []string
+	for _, name := range names {
+		if slices.Contains(s.off, name) {
+			wakes = append(wakes, name)
+		}
+	}
+	return s.write(nil, nil, ours, wakes...)
+}
+
+// make brings machines in, by the difference of two counts, and those that were started. A count that falls below what
+// runs takes those that are off too.
+func (s *set) make(n int, wakes []string) {
+	s.machines()
+	for _, name := range wakes {
+		if i := slices.Index(s.off, name); i >= 0 {
+			s.off, s.names, s.live = slices.Delete(s.off, i, i+1), append(s.names, name), s.live+1
+		}
+	}
+	if s.live += n; s.live < 0 {
+		s.off, s.live = s.off[:max(0, len(s.off)+s.live)], 0
+	}
+}
+
+// each lists the machines for a count.
+func (s *set) each(live *scale.Live) {
+	waking := func(name string) bool {
+		return s.current != nil && !s.current.done && slices.Contains(s.current.wakes, name)
+	}
+	live.Deallocated = min(s.evicted, max(0, s.capacity-s.live-len(s.off)))
+	for _, name := range s.machines() {
+		live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, There: true})
+	}
+	for _, name := range s.off {
+		live.Deallocated++
+		live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, Off: true, Busy: waking(name)})
+	}
 }
 
 // Choose names machines that are to go: those that are there the longest.
@@ -53,6 +113,10 @@ func (f countingFleet) Choose(ctx context.Context, id string, _ scale.Facts, n i
 func (w *world) checkDeletion(t *task, p *pool, in *scale.Intent, c *scale.Change) {
 	if c.ETag != "" || c.Capacity != nil || c.Mix != nil {
 		w.broken(2, "%s deletes machines of %s and changes more", t.name, p.Name)
+	}
+	if in.Verb != "" || in.Direction == scale.Clean {
+		w.checkPower(t, p, in, c)
+		return
 	}
 	if in.Direction != scale.Shrink || !slices.Equal(c.Delete, in.Victims) || len(c.Delete) != in.From.Instances-in.To.Instances {
 		w.broken(10, "%s deletes %v of %s and intends %v", t.name, c.Delete, p.Name, in.Victims)
@@ -83,5 +147,38 @@ func (w *world) checkDeleted(s *set, p *pool, ours *change, c *scale.Change) {
 	}
 	if s.etag() == ours.BaselineETag && s.capacity-gone < ours.Capacity() {
 		w.broken(3, "%s falls to %d by a deletion that means %d", p.Name, s.capacity-gone, ours.Capacity())
+	}
+}
+
+// checkPower looks at machines that are parked, started, or deleted because they are in the way: they are those of the stored
+// intent, as many as it says, chosen in this turn where they run, and remembered as parked where they are off (invariants 1,
+// 10).
+func (w *world) checkPower(t *task, p *pool, in *scale.Intent, c *scale.Change) {
+	names, moved := c.Delete, 0
+	switch in.Verb {
+	case scale.Deallocate:
+		names, moved = c.Deallocate, -len(c.Deallocate)
+	case scale.Start:
+		names, moved = c.Start, len(c.Start)
+	}
+	if len(c.Delete)+len(c.Deallocate)+len(c.Start) != len(names) || !slices.Equal(names, in.Victims) || in.To.Instances-in.From.Instances != moved {
+		w.broken(10, "%s sends %+v for %s and intends to %s %v", t.name, *c, p.Name, in.Verb, in.Victims)
+	}
+	if _, ok := t.turn.reads[p.ScaleSet+in.BaselineETag]; !ok {
+		w.broken(1, "%s names machines of %s on %s, which it did not read in this turn", t.name, p.Name, in.BaselineETag)
+	}
+	for i, name := range names {
+		known := slices.ContainsFunc(p.control.Memory.Parked, func(one scale.Parked) bool { return one.Name == name })
+		if !known || in.Verb == scale.Deallocate && !slices.Contains(t.turn.chosen, name) || slices.Contains(names[:i], name) {
+			w.broken(1, "%s names %s of %s, which it does not know as parked, did not choose, or names twice", t.name, name, p.Name)
+		}
+	}
+}
+
+// checkPowered looks at a change of power of ours as it takes effect (invariant 3).
+func (w *world) checkPowered(p *pool, ours *change) {
+	w.result.Counts.Powered++
+	if l, to := p.Rails.Limits, ours.To.Instances; ours.Verb == scale.Start && to > l.Max || ours.Verb == scale.Deallocate && to < l.Min {
+		w.broken(3, "%s means to have %d machines, outside [%d, %d]", p.Name, to, l.Min, l.Max)
 	}
 }

@@ -22,7 +22,7 @@ func (w *world) rest() {
 	for _, p := range w.rows {
 		s := w.sets[p.ScaleSet]
 		s.zeroUntil = time.Time{}
-		s.live = s.capacity
+		s.live = max(0, s.capacity-len(s.off))
 	}
 	began := w.now
 	deadline, next, calm := began.Add(restWithin), began.Add(time.Minute), 0
@@ -87,15 +87,16 @@ func (w *world) unsettled(p *pool) string {
 		}
 		want = w.share(p)
 	}
-	if c.Orders.PauseGrow.Holds(w.now) && s.capacity < want || c.Orders.PauseShrink.Holds(w.now) && s.capacity > want {
+	have := s.capacity - len(s.off)
+	if c.Orders.PauseGrow.Holds(w.now) && have < want || c.Orders.PauseShrink.Holds(w.now) && have > want {
 		return ""
 	}
-	if s.capacity < want && s.quota > 0 && s.capacity >= s.quota {
+	if have < want && s.quota > 0 && have >= s.quota {
 		return "" // as many as the quota leaves
 	}
-	if s.capacity != want {
+	if have != want {
 		return fmt.Sprintf("%s has %d and wants %d (limits %+v, platform %d); last it held because of %s: %+v, %+v", p.Name,
-			s.capacity, want, p.Rails.Limits, s.platformMax, p.last.Decision.Reason, p.last.Decision.Adjustments, p.last.View.Signals)
+			have, want, p.Rails.Limits, s.platformMax, p.last.Decision.Reason, p.last.Decision.Adjustments, p.last.View.Signals)
 	}
 	return ""
 }

@@ -28,6 +28,8 @@ type pool struct {
 	demand, queued int
 	// grown and shrunk are when changes of ours began that were applied in truth.
 	grown, shrunk time.Time
+	// aim is what the last growth of ours stopped short of, 0 if it did not.
+	aim int
 	// told are the machines whose eviction was announced, known those of them that the control row has named.
 	told, known map[string]bool
 	// through is how far the history of loads goes, by signal.
@@ -60,6 +62,8 @@ type change struct {
 	operation     *operation
 	pinned        bool
 	throttled     time.Time
+	// aim is where the growth stops short, for the machines that it starts.
+	aim int
 	// shifts is true for a change of one set of a pair while the number of both stays, or goes the other way.
 	shifts bool
 	// readAt is when the other set of the pair was read for it.
@@ -195,6 +199,9 @@ func (w *world) store(t *task, p *pool, c *scale.Commit) {
 	if c.Control != nil {
 		if in := c.Control.Intent; in != nil && p.changes[in.Owner] == nil {
 			p.changes[in.Owner] = &change{Intent: *in, set: w.sets[p.ScaleSet], pinned: c.Control.Orders.Pin.Holds(in.StartedAt)}
+			if c.Entry != nil {
+				p.changes[in.Owner].aim = c.Entry.Decision.Aim
+			}
 			if c.Entry != nil && c.Entry.View.Facts.Pair != nil {
 				p.changes[in.Owner].readAt = c.Entry.View.Facts.Pair.ReadAt
 			}

@@ -66,3 +66,39 @@ func TestWhatNobodyToldOfIsReplacedSoonAfterWhatWasToldOf(t *testing.T) {
 		})
 	}
 }
+
+func TestASetWhoseLastMachineWasEvictedAndToldOfComesBackAtOnce(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		set := arm.SetConfig{ID: web, Orchestration: arm.Uniform, Priority: arm.Spot, EvictionPolicy: arm.Delete, Capacity: 6}
+		r := newRig(t, webPool(scale.Uniform), 6, arm.Config{Sets: []arm.SetConfig{set}})
+		r.minutes(2)
+		names := r.names()
+		for i, name := range names {
+			names[i] = "web_" + name
+		}
+		falls := true
+		r.turn(arm.Evict{Set: web, Count: 6, LowerCapacity: &falls})
+		r.after(2 * time.Minute)
+		if told {
+			r.tell(1, names...)
+		} else {
+			r.sweep()
+		}
+		switch there := r.set(web).Spot.There; {
+		case told && there != 6:
+			t.Errorf("%d machines in the turn that was told, want 6: it held because of %s", there, r.reason())
+		case !told && there != 0:
+			t.Errorf("%d machines although nobody told of evictions: the zero may be false", there)
+		}
+	}
+}
+
+// reason is why the last decision was made.
+func (r *rig) reason() string {
+	r.t.Helper()
+	entries, err := r.ledger.Entries(r.t.Context(), "web", time.Time{}, 1)
+	if err != nil || len(entries) == 0 {
+		r.t.Fatal(err)
+	}
+	return entries[0].Decision.Reason
+}
