@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"trimtab/internal/scale"
@@ -62,7 +63,12 @@ func (f *Fleet) Quota(ctx context.Context, scaleSet string, facts scale.Facts) (
 	if facts.Location == "" || names[0] == "" {
 		return &scale.Quota{ReadAt: f.options.Now()}, nil
 	}
-	known := f.sizesOf(ctx, t, facts.Location, names)
+	// Both at the same time: a growth waits for them.
+	var known []size
+	var group sync.WaitGroup
+	group.Go(func() { known = f.sizesOf(ctx, t, facts.Location, names) })
+	u, fe := f.usage(ctx, t, facts.Location)
+	group.Wait()
 	if len(known) < len(names) {
 		return &scale.Quota{ReadAt: f.options.Now()}, nil
 	}
@@ -70,7 +76,6 @@ func (f *Fleet) Quota(ctx context.Context, scaleSet string, facts scale.Facts) (
 	for _, s := range known[1:] {
 		cores, family = min(cores, s.cores), ""
 	}
-	u, fe := f.usage(ctx, t, facts.Location)
 	if fe != nil {
 		return nil, fe
 	}

@@ -215,8 +215,8 @@ func TestStorm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Within the second in which the last tokens come.
-	synctest.Test(t, func(t *testing.T) { storm(t, bundle, *number, 1, bound(*number)+time.Second) })
+	// Within the second in which the last tokens come, and the way of the four calls that a change takes one after another.
+	synctest.Test(t, func(t *testing.T) { storm(t, bundle, *number, 1, bound(*number)+time.Second+4*latency) })
 }
 
 // TestStormOfSeveralProcesses does the same with processes that share the subscription and nothing else: they are refused
