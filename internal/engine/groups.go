@@ -140,7 +140,9 @@ func (e *Engine) tellGroups(ctx context.Context, v *visit, entry *scale.Entry) {
 		return
 	}
 	d := &entry.Decision
-	now := member{At: v.now, Present: max(d.From.Instances, entry.View.Facts.Capacity), Wanted: d.From.Instances}
+	// Parked machines hold a place in the count and take none of the group's.
+	off, _ := entry.View.Memory.Off()
+	now := member{At: v.now, Present: max(d.From.Instances, entry.View.Facts.Capacity-off), Wanted: d.From.Instances}
 	if d.Act {
 		now.Present = max(now.Present, d.To.Instances)
 	}

@@ -343,7 +343,7 @@ func (w *world) share(p *pool) int {
 		switch {
 		case o == p:
 		case its > mine || its == mine && o.Name < p.Name:
-			left -= max(w.sets[o.ScaleSet].capacity, w.wanted(o))
+			left -= max(w.sets[o.ScaleSet].capacity-len(w.sets[o.ScaleSet].off), w.wanted(o))
 		default:
 			left -= o.Rails.Limits.Min
 		}
