@@ -45,34 +45,41 @@ func TestWhatATemplateLeavesToItsDeployment(t *testing.T) {
 	}{
 		"subscription and group of its own set": {
 			inTemplate(setAndPlace, "", "2", setID), "web",
-			[3]string{"changed", "targetResourceUri", "give --"}, `"scale_set": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/unknown/providers/Microsoft.Compute/virtualMachineScaleSets/web"`,
+			[3]string{"changed", "targetResourceUri", "give --"},
+			`"scale_set": "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/unknown/providers/Microsoft.Compute/virtualMachineScaleSets/web"`,
 		},
 		"the set's name": {
 			inTemplate(`"parameters": {"set": {"type": "string"}, "location": {"type": "string"}},`, "", "2", setID), "pool_set",
-			[3]string{"changed", "targetResourceUri", `--set set=`}, `/virtualMachineScaleSets/set"`,
+			[3]string{"changed", "targetResourceUri", `--set set=`},
+			`/virtualMachineScaleSets/set"`,
 		},
 		"the set's whole ID": {
 			inTemplate(`"parameters": {"targetVmssId": {"type": "string"}},`, "", "2", "[parameters('targetVmssId')]"), "targetvmssid",
-			[3]string{"lost", "targetResourceUri", `parameter \"targetVmssId\" has no default`}, `"minimum`,
+			[3]string{"lost", "targetResourceUri", `parameter \"targetVmssId\" has no default`},
+			`"minimum`,
 		},
 		"what another deployment gives": {
 			inTemplate("", "", "2", "[reference('cluster').outputs.setId.value]"), "reference",
-			[3]string{"lost", "targetResourceUri", "reference()"}, `"min": 2`,
+			[3]string{"lost", "targetResourceUri", "reference()"},
+			`"min": 2`,
 		},
 		"whether it is deployed": {
 			inTemplate(setAndPlace, `"condition": "[equals(reference('x').mode, 'on')]",`, "2", setID), "web",
-			[3]string{"told", "condition", "reference()"}, `"min": 2`,
+			[3]string{"told", "condition", "reference()"},
+			`"min": 2`,
 		},
 		"numbers that are reckoned, behind branches that are open": {
 			inTemplate(strings.Replace(setAndPlace, `"set"`, `"size": {"type": "object", "defaultValue": {"min": 3}}, "set"`, 1)+
 				`"functions": [{"namespace": "own", "members": {"twice": {"parameters": [{"name": "n", "type": "int"}], "output": {"type": "int", "value": "[mul(2, parameters('n'))]"}}}}],`,
 				"", "[if(or(true(), empty(reference('x').y)), string(own.twice(parameters('size')['min'])), reference('y').z)]", setID), "web",
-			[3]string{"changed", "targetResourceUri", ""}, `"min": 6`,
+			[3]string{"changed", "targetResourceUri", ""},
+			`"min": 6`,
 		},
 		"variables made in a loop": {
 			inTemplate(setAndPlace+`"variables": {"copy": [{"name": "steps", "count": 3, "input": "[add(copyIndex('steps'), 5)]"}]},`,
 				"", "[last(variables('steps'))]", setID), "web",
-			[3]string{"changed", "targetResourceUri", ""}, `"min": 7`,
+			[3]string{"changed", "targetResourceUri", ""},
+			`"min": 7`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

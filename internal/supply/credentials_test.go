@@ -145,8 +145,7 @@ func TestServicesThatAskForCredentials(t *testing.T) {
 			bundles := newServer(t)
 			bundles.put("/bundles/shop.tar.gz", tarball(t, "1", pool("shop", 2), true, "pools/shop"))
 			given := 0
-			var both *httptest.Server
-			both = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			both := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/bundles/") {
 					guarded(bundles, token)(w, r)
 					return
