@@ -65,7 +65,7 @@ It fails when a candidate's --gate measure is worse than --today's policy by mor
 	flags.StringVar(&f.pool, "pool", "", "the pool, where a policy folder has several")
 	flags.StringVar(&f.today, "today", "", "today's policy, to compare with and to gate against")
 	flags.StringVar(&f.world, "world", "", "file of assumptions; what it leaves out keeps its default")
-	flags.StringVar(&f.spot, "spot", "", `availability of Spot: always, never, markov, or a file of zones by step`)
+	flags.StringVar(&f.spot, "spot", "", `availability of Spot: always, never, markov, a file of zones by step, or .json of one zone's probes`)
 	flags.StringSliceVar(&f.zones, "zones", nil, "zones of that file to use; all of them unless given")
 	flags.StringVar(&f.prices, "prices", "", "prices over time, or with --region and --size a list of regular prices: a CSV file")
 	flags.StringVar(&f.region, "region", "", "region of that list to use")
@@ -234,9 +234,9 @@ func (f *replayFlags) readWorld() (replay.World, error) {
 		if err != nil {
 			return world, fmt.Errorf("--spot: right would be always, never, markov or a file: %w", err)
 		}
-		spot, err := trace.ReadSpot(f.spot, data)
+		spot, err := readSpot(f.spot, data)
 		if err != nil {
-			return world, err
+			return world, fmt.Errorf("--spot: %w", err)
 		}
 		if len(f.zones) > 0 {
 			if spot, err = spot.Choose(f.zones...); err != nil {

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,8 +106,6 @@ func (r *readFlags) history(ctx context.Context, h *hall, on string, p *replay.P
 		}
 		s, err := replay.LoadOf(p.Pool.Name, entries, name, full)
 		if err == nil {
-			// The load is in instances at their capacity already.
-			w.Capacity = 1
 			return s, nil
 		}
 		errs = append(errs, err)
@@ -144,10 +144,13 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 		if data, err = unzipped(data); err != nil {
 			return nil, fmt.Errorf("--on %s: %w", on, err)
 		}
-		if entries, err := ledgerEntries(data); err == nil {
-			return entries, nil
+		entries, err := ledgerEntries(data)
+		if err != nil {
+			entries, err = replay.ReadEntries(data)
 		}
-		entries, err := replay.ReadEntries(data)
+		if err == nil {
+			entries, err = entriesOf(pool, entries)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--on %s: %w", on, err)
 		}
@@ -175,6 +178,22 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 		return nil, unknownPool(ctx, l, pool)
 	}
 	return all, nil
+}
+
+// entriesOf are the entries of a pool, or of both sets of a pair, among those of others.
+func entriesOf(pool string, entries []scale.Entry) ([]scale.Entry, error) {
+	others := map[string]bool{}
+	own := slices.DeleteFunc(entries, func(e scale.Entry) bool {
+		if e.Pool == pool || e.Pool == pool+scale.SpotSuffix {
+			return false
+		}
+		others[e.Pool] = true
+		return true
+	})
+	if len(own) == 0 {
+		return nil, fmt.Errorf("it holds no entry of pool %s; it has those of: %s", pool, strings.Join(slices.Sorted(maps.Keys(others)), ", "))
+	}
+	return own, nil
 }
 
 // unzipped is what a file holds, whether it is compressed or not.

@@ -138,6 +138,36 @@ func TestReplayDecidesTheLedgersJournalAgain(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); code != exitDone || err != nil {
 		t.Fatalf("exit %d, %v, %s", code, err, errs)
 	}
+	// The folder's own journal is one too, and with entries of another pool among them the load is the pool's own.
+	journal, err := os.ReadFile(filepath.Join(dir, "journal.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := *recordedEntry(t, bundle, at.Add(5*time.Minute), 40)
+	foreign.Pool = "batch"
+	line, err := json.Marshal(foreign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := fmt.Sprintf(`{"pool":"batch","outcome":{"entry":%q,"at":"2026-05-04T09:06:00Z","result":"applied"}}`, foreign.Key)
+	both := write(t, "both.jsonl", string(journal)+string(line)+"\n"+done+"\n")
+	// Next to the journal, whose load is in instances already, another trace keeps its own scale.
+	code, out, errs = call(t, nil, "replay", "embedded", "--pool", "web", "--on", both, "--on", "constant,days=0.01", "--baselines", "none",
+		"--json", "--no-series")
+	var mixed replay.Result
+	if err := json.Unmarshal([]byte(out), &mixed); code != exitDone || err != nil {
+		t.Fatalf("exit %d, %v, %s", code, err, errs)
+	}
+	if got := mixed.Traces[0]; got.Steps != 20 || got.PeakInstances != 7 || got.Scale != 1 {
+		t.Errorf("the load of a journal of two pools is not that of the pool asked for: %+v", got)
+	}
+	if got := mixed.Traces[1]; got.PeakInstances != 45 {
+		t.Errorf("beside a journal a trace needs %d instances at its peak; want three quarters of the maximum, 45", got.PeakInstances)
+	}
+	only := write(t, "only.jsonl", string(line)+"\n")
+	if code, _, errs := call(t, nil, "replay", "embedded", "--pool", "web", "--on", only); code != exitFailed || !strings.Contains(errs, "batch") {
+		t.Errorf("a journal of another pool: exit %d, %s", code, errs)
+	}
 	// A demand of 9 instances at a processor of 60 per cent is 5.4 at their capacity, and needs 7 within 80 per cent.
 	if r.Traces[0].Steps != 20 || r.Traces[0].PeakInstances != 7 || r.Traces[0].Scale != 1 {
 		t.Errorf("got %+v", r.Traces)

@@ -16,6 +16,15 @@ import (
 	"trimtab/internal/scale"
 )
 
+// readSpot reads a file of availability: zones by step, or one zone's probes, which is called as the file is.
+func readSpot(path string, data []byte) (*trace.Spot, error) {
+	name := filepath.Base(path)
+	if !strings.HasSuffix(name, ".json") {
+		return trace.ReadSpot(name, data)
+	}
+	return trace.ReadProbes(strings.TrimSuffix(strings.TrimSuffix(name, ".json"), ".raw"), data)
+}
+
 // withPrices reads prices into a world: a course over time, or one price of a list.
 func (f *replayFlags) withPrices(world replay.World) (replay.World, error) {
 	if f.prices == "" {

@@ -53,6 +53,14 @@ func TestReplayReadsPricesAndLearnsDelays(t *testing.T) {
 	if told = result("--prices", course); told["price_spot"].Value != "0.05 to 0.08" || !strings.Contains(told["price_spot"].About, "prices.csv") {
 		t.Errorf("prices are %+v", told["price_spot"])
 	}
+	zones := write(t, "zones.csv", "elapsed_s,a,b\n0,1,0\n600,0,1\n")
+	if told = result("--spot", zones); told["spot_trace"].Value != "zones.csv" || told["spot_zones"].Value != "a, b" {
+		t.Errorf("Spot is %+v in %+v", told["spot_trace"], told["spot_zones"])
+	}
+	probes := write(t, "west-1.raw.json", `{"metadata": {"gap_seconds": 600}, "data": [0, 0, 1, 0]}`)
+	if told = result("--spot", probes); told["spot_model"].Value != "trace" || told["spot_zones"].Value != "west-1" {
+		t.Errorf("Spot is %+v in %+v", told["spot_model"], told["spot_zones"])
+	}
 	for _, c := range []struct {
 		note string
 		args []string

@@ -4,18 +4,29 @@ import (
 	"fmt"
 	"strings"
 
+	"trimtab/internal/replay/trace"
 	"trimtab/internal/scale"
 )
 
 // assumptions list all of the world, with its values.
-func (w *World) assumptions(policies []Policy, seeds int, first uint64) []Assumption {
+func (w *World) assumptions(policies []Policy, traces []*trace.Series, seeds int, first uint64) []Assumption {
 	pool := &policies[0].Pool
 	all := []Assumption{
 		{"step", w.StepSeconds, "s", "Length of a step; evictions and loads change, samples are taken and decisions made at its ends."},
 		{"load", "held", "", "Between two values of the trace the load is that of the earlier."},
 		{"objective", w.ObjectivePercent, "%", "Utilisation up to which the service keeps its objective: an instance is needed for so much of its capacity."},
 	}
+	known := 0
+	for _, t := range traces {
+		if t.Capacity > 0 {
+			known++
+		}
+	}
+	if known > 0 {
+		all = append(all, Assumption{"journal_load", "as recorded", "", "The load of a journal is in instances at their capacity already, and is not scaled."})
+	}
 	switch {
+	case known > 0 && known == len(traces):
 	case w.Capacity > 0:
 		all = append(all, Assumption{"capacity", w.Capacity, "of the trace's unit", "What one instance carries when it is fully used."})
 	case w.PeakInstances > 0:

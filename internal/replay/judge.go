@@ -167,7 +167,8 @@ func (r *Result) AddGate(measure string, allowed float64) (passed bool, err erro
 			}
 		}
 		g.Worse = round(g.Worse)
-		g.Passed = g.Worse <= allowed
+		// Of nought there is no per cent: what is worse than nought is worse by more than any.
+		g.Passed = g.Worse <= allowed && (today != 0 || g.Worse <= 0)
 		passed = passed && g.Passed
 		r.Gates = append(r.Gates, g)
 	}

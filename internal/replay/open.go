@@ -195,7 +195,7 @@ func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*t
 		return nil, fmt.Errorf("journal of %s: it spans more than five years", name)
 	}
 	s := &trace.Series{
-		Name: name, Origin: "journal, demand by signal " + signal, Start: time.Unix(first*60, 0).UTC(), Step: time.Minute,
+		Name: name, Origin: "journal, demand by signal " + signal, Start: time.Unix(first*60, 0).UTC(), Step: time.Minute, Capacity: 1,
 	}
 	at := 0
 	for _, is := range saturated {
@@ -218,7 +218,8 @@ func LoadOf(name string, entries []scale.Entry, signal string, full float64) (*t
 	return s, nil
 }
 
-// ReadEntries reads journal entries, one JSON object a line or all in one array.
+// ReadEntries reads journal entries, one JSON object a line or all in one array. Among the lines there may be outcomes of
+// earlier entries, as the ledger in a folder writes them.
 func ReadEntries(data []byte) ([]scale.Entry, error) {
 	data = bytes.TrimSpace(data)
 	if bytes.HasPrefix(data, []byte("[")) {
@@ -234,15 +235,23 @@ func ReadEntries(data []byte) ([]scale.Entry, error) {
 		return all, nil
 	}
 	var all []scale.Entry
+	places := map[string]int{}
 	d := json.NewDecoder(bytes.NewReader(data))
 	for d.More() {
 		var e scale.Entry
 		if err := d.Decode(&e); err != nil {
 			return nil, fmt.Errorf("read entry %d: %w", len(all)+1, err)
 		}
+		if e.Key == "" && e.Pool != "" && e.Outcome != nil {
+			if i, ok := places[e.Pool+" "+e.Outcome.Entry]; ok {
+				all[i].Outcome = e.Outcome
+			}
+			continue
+		}
 		if e.Version != scale.EntryVersion || e.Pool == "" {
 			return nil, fmt.Errorf("read entry %d: it is no journal entry of version %d", len(all)+1, scale.EntryVersion)
 		}
+		places[e.Pool+" "+e.Key] = len(all)
 		all = append(all, e)
 	}
 	return all, nil

@@ -172,6 +172,9 @@ func TestTheLoadOfAJournalIsItsDemand(t *testing.T) {
 	if len(s.Notes) != 1 || strings.Contains(s.Notes[0], "In 0 of") || !strings.Contains(s.Notes[0], "signal cpu") {
 		t.Errorf("the load does not say where it may be too low: %q", s.Notes)
 	}
+	if s.Capacity != 1 {
+		t.Errorf("one instance carries %g of a load in instances; want 1", s.Capacity)
+	}
 	if len(s.Values) < 80 || s.Step != time.Minute {
 		t.Fatalf("%d values, %s apart", len(s.Values), s.Step)
 	}
@@ -181,6 +184,16 @@ func TestTheLoadOfAJournalIsItsDemand(t *testing.T) {
 	}
 	if _, err := replay.LoadOf("web", entries, "heat", 1); err == nil {
 		t.Error("a signal that is not there gave a load")
+	}
+}
+
+func TestReadEntriesGivesAnOutcomeToItsEntry(t *testing.T) {
+	all, err := replay.ReadEntries([]byte(`{"version":1,"key":"7-a","pool":"web"}
+{"pool":"web","outcome":{"entry":"7-a","result":"applied"}}
+{"pool":"batch","outcome":{"entry":"7-a","result":"failed"}}
+`))
+	if err != nil || len(all) != 1 || all[0].Outcome == nil || all[0].Outcome.Result != "applied" {
+		t.Errorf("got %+v, %v", all, err)
 	}
 }
 

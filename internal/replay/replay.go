@@ -130,7 +130,7 @@ func (o *Options) plan() ([]job, *Result, error) {
 	for _, b := range chosen {
 		r.Policies = append(r.Policies, Subject{Name: b.name, Kind: Baseline, About: b.about})
 	}
-	r.Assumptions = o.World.assumptions(o.Policies, o.Seeds, o.First)
+	r.Assumptions = o.World.assumptions(o.Policies, o.Traces, o.Seeds, o.First)
 	var jobs []job
 	for _, t := range o.Traces {
 		c, err := newCourse(t, &o.World, o.Policies[0].Pool.Rails.Limits)

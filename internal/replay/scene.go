@@ -43,6 +43,8 @@ func newCourse(t *trace.Series, w *World, limits scale.Limits) (*course, error) 
 	switch {
 	case peak <= 0:
 		return nil, fmt.Errorf("trace %s: it is nought throughout", t.Name)
+	case t.Capacity > 0:
+		c.scale = 1 / t.Capacity
 	case w.Capacity > 0:
 		c.scale = 1 / w.Capacity
 	case w.PeakInstances > 0:

@@ -166,6 +166,9 @@ func (w *World) Check() error {
 	between("prices.regular_per_hour", w.Prices.Regular, 0, 1e6)
 	between("prices.spot_per_hour", w.Prices.Spot, 0, 1e6)
 	between("spot.zone_count", float64(w.Spot.Count), 1, 12)
+	between("spot.notice_seconds", w.Spot.NoticeSeconds, 0, 86_400)
+	between("quota_regular", float64(w.QuotaRegular), 0, 1_000_000)
+	between("quota_spot", float64(w.QuotaSpot), 0, 1_000_000)
 	between("hpa_target_percent", w.TargetPercent, 1, 100)
 	between("start_instances", float64(w.StartInstances), 0, 1000)
 	switch w.Spot.Model {

@@ -26,6 +26,9 @@ type Series struct {
 	Missing int
 	// Notes are what is to be known of the values, such as where they may be too low.
 	Notes []string
+	// Capacity is how much one instance carries, in the unit of the values, where the source knows it; 0 leaves it to the
+	// world.
+	Capacity float64
 }
 
 // maxSteps bounds a series: five years of minutes.
