@@ -2,6 +2,7 @@ package vmss
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -83,6 +84,8 @@ type budget struct {
 
 	mu      sync.Mutex
 	buckets map[bucketKey]*bucket
+	// blocked is until when the service asked to be left alone, by set or subscription and by class of call.
+	blocked map[bucketKey]time.Time
 	// seen is the most that was ever left, by subscription and policy.
 	seen map[string]int
 }
@@ -94,16 +97,15 @@ type bucketKey struct {
 }
 
 type bucket struct {
-	rate    float64 // a minute; negative: unbounded
-	most    float64
-	tokens  float64
-	at      time.Time
-	blocked time.Time
-	pace    pace
+	rate   float64 // a minute; negative: unbounded
+	most   float64
+	tokens float64
+	at     time.Time
+	pace   pace
 }
 
 func newBudget(rates Budgets, now func() time.Time) *budget {
-	return &budget{rates: rates, now: now, buckets: map[bucketKey]*bucket{}, seen: map[string]int{}}
+	return &budget{rates: rates, now: now, buckets: map[bucketKey]*bucket{}, blocked: map[bucketKey]time.Time{}, seen: map[string]int{}}
 }
 
 // shrinkLeaves is the share of a subscription's writes that a shrink leaves to growth: capacity that is missing hurts
@@ -117,8 +119,8 @@ func (b *budget) takeBeyond(subscription, set string, c callClass, share float64
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	own, shared := b.bucket(now, b.setKey(set, c)), b.bucket(now, b.subscriptionKey(subscription, c))
-	for _, k := range []*bucket{own, shared} {
-		if d := k.blocked.Sub(now); d > wait {
+	for _, k := range []bucketKey{b.setKey(set, c), {subscription, c, true}} {
+		if d := b.blocked[k].Sub(now); d > wait {
 			wait, reason = d, codeRetryAfter
 		}
 	}
@@ -135,17 +137,45 @@ func (b *budget) takeBeyond(subscription, set string, c callClass, share float64
 	return wait, reason
 }
 
-// block keeps the class of calls away from the set, or from the whole subscription, for as long as the service asked.
-func (b *budget) block(subscription, set string, c callClass, d time.Duration, wholeSubscription bool) {
-	now := b.now()
+// reach is how far a refusal for want of calls reaches.
+type reach int
+
+const (
+	// reachSet is one set, and one class of call.
+	reachSet reach = iota
+	// reachSubscription is every set of a subscription, and one class of call: the compute provider's bucket ran dry.
+	reachSubscription
+	// reachDoor is every call of a subscription that the front door counts in the same bucket.
+	reachDoor
+)
+
+// doorClasses are the classes that the front door counts as reads, and those that it counts as writes.
+var doorClasses = [][]callClass{{classRead, classFollow, classList}, {classWrite, classDelete, classMachine}}
+
+// block keeps calls away from the set, from the subscription or from the front door, for as long as the service asked.
+func (b *budget) block(subscription, set string, c callClass, d time.Duration, r reach) {
+	until := b.now().Add(d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	k := b.bucket(now, b.setKey(set, c))
-	if wholeSubscription {
-		k = b.bucket(now, b.subscriptionKey(subscription, c))
+	keys := []bucketKey{b.setKey(set, c)}
+	switch r {
+	case reachSet:
+	case reachSubscription:
+		keys[0] = bucketKey{subscription, c, true}
+	case reachDoor:
+		keys = keys[:0]
+		for _, classes := range doorClasses {
+			for _, one := range classes {
+				if slices.Contains(classes, c) {
+					keys = append(keys, bucketKey{subscription, one, true})
+				}
+			}
+		}
 	}
-	if until := now.Add(d); until.After(k.blocked) {
-		k.blocked = until
+	for _, k := range keys {
+		if until.After(b.blocked[k]) {
+			b.blocked[k] = until
+		}
 	}
 }
 

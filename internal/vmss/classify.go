@@ -142,9 +142,33 @@ func byStatus(op string, status int, p problem) scale.Class {
 	return scale.ClassUnknown
 }
 
-// classified makes a FleetError of whatever an attempt ended with; wholeSubscription is true when the front door, not
-// the scale set's own bucket, was what ran dry. No cause is kept whose text could carry a URL, a header or a token.
-func (f *Fleet) classified(op string, err error) (fe *scale.FleetError, wholeSubscription bool) {
+// dry is what a refusal for want of calls says of the bucket that ran dry.
+type dry struct {
+	// door is true for one of the front door's; allowed is how many calls the compute provider's lets in, 0 where it does
+	// not say.
+	door    bool
+	allowed int
+}
+
+// reach is how far the refusal of a call reaches. The compute provider does not say of which level its bucket is, but no
+// set's lets in more than mostOfSet; a list of a set's own machines counts as a read there.
+func (d dry) reach(c callClass) reach {
+	most := mostOfSet(c)
+	if c == classList {
+		most = mostOfSet(classRead)
+	}
+	switch {
+	case d.door:
+		return reachDoor
+	case d.allowed > most:
+		return reachSubscription
+	}
+	return reachSet
+}
+
+// classified makes a FleetError of whatever an attempt ended with, and says which bucket was dry. No cause is kept whose
+// text could carry a URL, a header or a token.
+func (f *Fleet) classified(op string, err error) (fe *scale.FleetError, d dry) {
 	fe = &scale.FleetError{Op: op}
 	var re *azcore.ResponseError
 	var te tokenError
@@ -164,10 +188,10 @@ func (f *Fleet) classified(op string, err error) (fe *scale.FleetError, wholeSub
 			fe.Message += ": " + shown(fe.Err.Error())
 		}
 	}
-	return fe, false
+	return fe, dry{}
 }
 
-func (f *Fleet) ofResponse(fe *scale.FleetError, re *azcore.ResponseError) (*scale.FleetError, bool) {
+func (f *Fleet) ofResponse(fe *scale.FleetError, re *azcore.ResponseError) (*scale.FleetError, dry) {
 	fe.Status = re.StatusCode
 	var a answer
 	header := http.Header{}
@@ -194,7 +218,10 @@ func (f *Fleet) ofResponse(fe *scale.FleetError, re *azcore.ResponseError) (*sca
 		fe.Message = strings.ToLower(http.StatusText(fe.Status))
 	}
 	fe.RetryAfter = retryAfter(header, f.options.Now())
-	return fe, fe.Class == scale.ClassThrottled && frontDoor(header)
+	if fe.Class != scale.ClassThrottled {
+		return fe, dry{}
+	}
+	return fe, dry{door: frontDoor(header), allowed: a.allowed()}
 }
 
 // frontDoor reports whether a throttled answer says that the subscription's own calls at ARM have run out (facts: VMSS

@@ -207,9 +207,9 @@ func (f *Fleet) target(op, scaleSet string) (target, error) {
 
 // fail makes the error of an attempt and lets the budget learn what the service asked for.
 func (f *Fleet) fail(op string, t target, c callClass, err error) *scale.FleetError {
-	fe, wholeSubscription := f.classified(op, err)
+	fe, d := f.classified(op, err)
 	if fe.RetryAfter > 0 {
-		f.budget.block(t.subscription, t.key, c, fe.RetryAfter, wholeSubscription)
+		f.budget.block(t.subscription, t.key, c, fe.RetryAfter, d.reach(c))
 	}
 	return fe
 }

@@ -46,15 +46,15 @@ func (w *world) charge(p policy, c call, region string, h http.Header) (*bill, *
 		}
 	}
 	var wait time.Duration
-	worst := p.name
+	worst, holds := p.name, 0
 	for i, one := range b.buckets {
 		if d := one.wait(c.now); d > wait {
-			wait, worst = d, b.policies[i]
+			wait, worst, holds = d, b.policies[i], int(one.most)
 		}
 	}
 	if wait > 0 {
 		b.show(h)
-		a := throttled(worst, c.now, seconds(wait))
+		a := throttled(worst, holds, c.now, seconds(wait))
 		return nil, &a
 	}
 	for _, one := range b.buckets[:b.own] {

@@ -112,10 +112,10 @@ func (w *world) front(c call, h http.Header) *answer {
 	return &a
 }
 
-// throttled is the compute provider's own, unwrapped kind of refusal.
-func throttled(policy string, now time.Time, after int) answer {
-	detail := fmt.Sprintf(`{"operationGroup":%q,"startTime":%q,"endTime":%q,"allowedRequestCount":12,"measuredRequestCount":13}`,
-		policy, stamp(now.Add(-time.Minute)), stamp(now))
+// throttled is the compute provider's own, unwrapped kind of refusal, by a bucket that holds so many calls.
+func throttled(policy string, holds int, now time.Time, after int) answer {
+	detail := fmt.Sprintf(`{"operationGroup":%q,"startTime":%q,"endTime":%q,"allowedRequestCount":%d,"measuredRequestCount":%d}`,
+		policy, stamp(now.Add(-time.Minute)), stamp(now), holds, holds+1)
 	a := answer{status: http.StatusTooManyRequests, header: http.Header{}, doc: map[string]any{
 		"code":    "OperationNotAllowed",
 		"message": "The server rejected the request because too many requests have been received for this subscription.",

@@ -109,7 +109,7 @@ func (t Throttle) turn(w *world) error {
 	if t.Policy == "" {
 		t.Policy = "VMScaleSetUpdates"
 	}
-	a := throttled(t.Policy, w.now(), t.RetryAfterSeconds)
+	a := throttled(t.Policy, 12, w.now(), t.RetryAfterSeconds)
 	body, err := json.Marshal(a.doc)
 	if err != nil {
 		return fmt.Errorf("throttle: %w", err)
