@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,6 +28,8 @@ const (
 	listLag = 2 * time.Minute
 	// maxStrangers and maxHeard bound what is remembered of machines that no list has.
 	maxStrangers, maxHeard = 256, 4096
+	// maxLeft bounds the machines that have gone, or the row of a set that is replaced over and over would outgrow the table.
+	maxLeft = 3072
 )
 
 // list is which machines a Flexible scale set has, by their names in small letters, as Resource Manager last listed them.
@@ -337,6 +340,12 @@ func (l *list) next(machines []string, now time.Time) list {
 	}
 	for _, name := range l.Machines {
 		left(name, now)
+	}
+	if over := len(n.Left) - maxLeft; over > 0 {
+		byAge := slices.SortedFunc(maps.Keys(n.Left), func(a, b string) int { return cmp.Or(n.Left[a].Compare(n.Left[b]), strings.Compare(a, b)) })
+		for _, name := range byAge[:over] {
+			delete(n.Left, name)
+		}
 	}
 	for _, name := range l.Strangers {
 		if !has(name) {

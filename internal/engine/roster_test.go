@@ -279,3 +279,38 @@ func TestTheRowOfMachinesIsWrittenWhenItSaysSomethingNew(t *testing.T) {
 		t.Error("a machine that came was not written down")
 	}
 }
+
+func TestTheRowOfMachinesIsBoundedHoweverManyCameAndWent(t *testing.T) {
+	h := newHerd(t)
+	e := h.start()
+	most := 0
+	var last []string
+	for turn := range 20 {
+		last = nil
+		for i := range 1000 {
+			last = append(last, fmt.Sprintf("a-scale-set-with-a-name-as-long-as-azure-lets-a-name-be_%02d%06d", turn, i))
+		}
+		h.machines[setID+"web"] = last
+		sweep(t, e)
+		stored, err := h.ledger.Load(t.Context(), "web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range stored.Windows {
+			if w.Source == scale.RosterSource {
+				most = max(most, len(w.Data))
+			}
+		}
+		h.advance(6 * time.Minute)
+	}
+	// A row of the table holds 720 KiB of a document.
+	if most == 0 || most > 700<<10 {
+		t.Errorf("the row grew to %d bytes", most)
+	}
+	if got := heard(ingest(t, e, h.says(last[0], 0))); got != "web" {
+		t.Errorf("a machine that is there: got %q", got)
+	}
+	if got := heard(ingest(t, e, h.says(strings.Replace(last[0], "be_19", "be_18", 1), time.Minute))); got != "web" {
+		t.Errorf("a machine that has just gone: got %q", got)
+	}
+}
