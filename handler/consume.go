@@ -160,10 +160,10 @@ func (in *intake) singly(ctx context.Context, b hub.Batch, log *slog.Logger) err
 		batch := in.batch(b.Partition, []hub.Event{e})
 		_, err := in.ingest(ctx, batch)
 		if panicked(err) {
-			source := batch.Events[0].Source
+			source, beside := batch.Events[0].Source, batch.Events[0].Properties.Kept()
 			log.ErrorContext(ctx, "event kept as a dead letter after a panic", slog.Int64("sequence", e.Sequence), slog.Any("error", err))
 			err = in.memory.Keep(ctx, []scale.DeadLetter{{
-				Source: source, ReceivedAt: in.now(), Body: e.Body,
+				Source: source, ReceivedAt: in.now(), Body: e.Body, Application: beside.Application, System: beside.System,
 				Rejections: []scale.Rejection{{Reason: "panic", Detail: err.Error()}},
 			}})
 		}

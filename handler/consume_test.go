@@ -44,7 +44,9 @@ func TestABatchThatMakesTheEnginePanicIsTakenEventByEvent(t *testing.T) {
 	in := newIntake(&house{log: slog.New(slog.DiscardHandler), memory: localMemory{memory}, corridor: c}, &Config{Deadline: time.Minute},
 		&following{hub: hub.Options{Namespace: "NS", Hub: "Metrics"}})
 	batch := hub.Batch{Partition: "3", Events: []hub.Event{
-		{Sequence: 1, Body: []byte("a")}, {Sequence: 2, Body: []byte("bomb")}, {Sequence: 3, Body: []byte("b")},
+		{Sequence: 1, Body: []byte("a")},
+		{Sequence: 2, Body: []byte("bomb"), Properties: map[string]any{"fleet": "web"}, System: map[string]any{"content-encoding": "gzip"}},
+		{Sequence: 3, Body: []byte("b")},
 	}}
 	for range 5 {
 		if err := in.take(t.Context(), batch); err == nil {
@@ -66,7 +68,7 @@ func TestABatchThatMakesTheEnginePanicIsTakenEventByEvent(t *testing.T) {
 		t.Fatalf("%d dead letters: %v", len(letters), err)
 	}
 	if l := letters[0]; string(l.Body) != "bomb" || l.Source.Hub != "ns/metrics" || l.Source.Partition != "3" || l.Source.Sequence != 2 ||
-		l.Rejections[0].Reason != "panic" {
+		l.Rejections[0].Reason != "panic" || string(l.Application) != `{"fleet":"web"}` || string(l.System) != `{"content-encoding":"gzip"}` {
 		t.Errorf("dead letter %+v", l)
 	}
 }
