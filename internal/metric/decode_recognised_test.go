@@ -91,6 +91,11 @@ func TestNotices(t *testing.T) {
 			[]told{{Notice: scale.NoticeMaintenance, Resource: smallVMSS, At: when, ID: "e2", State: "reboot", Over: true}},
 		},
 		{
+			"a scheduled event without a time of its own is of when it is due", event(`{"resourceInfo":{"id":"`+smallVMSS+`/providers/microsoft.maintenance/scheduledevents/e3","properties":{"EventType":"Preempt","EventStatus":"Scheduled","EventId":"e3","NotBefore":"Mon, 04 May 2026 09:03:10 GMT"}}}`,
+				"type", `"Microsoft.ResourceNotifications.MaintenanceResources.ScheduledEventEmitted"`, "time", ""),
+			[]told{{Notice: scale.NoticeEviction, Resource: smallVMSS, At: when.Truncate(time.Second), ID: "e3", State: "preempt"}},
+		},
+		{
 			"the annotation of a preemption is an eviction", health(`{"targetResourceId":"` + flexVM + `","occurredTime":"2026-05-04T09:03:00Z","annotationName":"VirtualMachinePreempted","impact":0}`),
 			[]told{{Notice: scale.NoticeEviction, Resource: smallVM, At: when.Add(-10250 * time.Millisecond), ID: "h1", State: "virtualmachinepreempted"}},
 		},
@@ -124,6 +129,14 @@ func TestNotices(t *testing.T) {
 		},
 		{
 			"the beginning of a write has changed nothing", log("Administrative", `"operationName":"x/write","resultType":"Start"`),
+			write(func(n *told) { n.Over = true }),
+		},
+		{
+			"a question that was answered has changed nothing", log("Administrative", `"operationName":"Microsoft.Compute/virtualMachines/retrieveBootDiagnosticsData/action","resultType":"Success"`),
+			write(func(n *told) { n.State, n.Over = "retrievebootdiagnosticsdata", true }),
+		},
+		{
+			"a write that a policy only looked at has changed nothing", log("Policy", `"operationName":"MICROSOFT.COMPUTE/VIRTUALMACHINES/WRITE","resultType":"Success"`),
 			write(func(n *told) { n.Over = true }),
 		},
 		{
