@@ -30,6 +30,11 @@ func definition(fields string) string {
 const plain = `"limits": {"min": 2, "max": 6},
     "signals": {"cpu": {"metric": "Percentage CPU", "unit": "percent"}}`
 
+// with is the plain pool with more about its signal cpu.
+func with(more string) string {
+	return strings.Replace(plain, `"unit": "percent"`, more, 1)
+}
+
 const header = `# METADATA
 # title: Shop
 # description: A pool of the tests.
@@ -254,6 +259,22 @@ func TestNoFindingsWhereNothingFights(t *testing.T) {
 		"thresholds with a margin": {plain, `want contains scale.step("cpu", {"above": 70, "grow": [{"by": 1}], "below": 30, "shrink": [{"by": 1}]})`},
 		"rules that ask first": {plain + `,
     "cooldown": {"grow_seconds": 300}`, "want contains reason if some reason in rules.reasons({\n\t\"min\": 2,\n\t\"max\": 40,\n\t\"grow\": [{\"signal\": \"cpu\", \"over\": 70, \"by\": 2, \"spread\": true}],\n\t\"shrink\": [{\"signal\": \"cpu\", \"under\": 69, \"by\": 9}],\n})"},
+		"a trend alone":    {with(`"trend": true`), `want contains scale.trend("cpu", {"target": 60, "lead_seconds": 300})`},
+		"a forecast alone": {with(`"forecast": {"lead_seconds": 900}`), `want contains scale.forecast("cpu", {"target": 60})`},
+		"a forecast of a total, beside another signal": {
+			with(`"forecast": {"lead_seconds": 900, "of": "value"}}, "memory": {"metric": "Used"`),
+			"want contains scale.track(\"memory\", {\"target\": 60})\n\nwant contains scale.forecast(\"cpu\", {\"target\": 60, \"only\": \"record\"})",
+		},
+		"growth only while two signals call for it": {
+			with(`"unit": "percent"}, "memory": {"metric": "Used", "unit": "percent"`),
+			"want contains scale.all_of(\"both\", [scale.step(signal, {\"above\": 70, \"grow\": [{\"by\": 1}], \"below\": 30, \"shrink\": [{\"by\": 1}]}) |" +
+				"\n\tsome signal in [\"cpu\", \"memory\"]\n])",
+		},
+		"a pause that two signals call for": {
+			with(`"unit": "percent"}, "short": {"metric": "Failed", "unit": "percent"}, "long": {"metric": "Failed", "unit": "percent"`),
+			"want contains scale.track(\"cpu\", {\"target\": 60})\n\nwant contains scale.boost(scale.track(\"cpu\", {\"target\": 60}), 25) if " +
+				"scale.burning({\"short\": \"short\", \"long\": \"long\", \"slo_percent\": 99.9, \"at\": 14.4})",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := examined(t, tree(t, map[string]string{

@@ -2,6 +2,8 @@ package check
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"trimtab/internal/autoscale"
@@ -56,9 +58,61 @@ func (a *asking) view(n int, name string, value scale.Milli, bore int) *scale.Vi
 		s = whatif.WithValue(s, at, bore)
 		s.Total, s.Count = at, at
 		s.Has |= scale.HasTotal | scale.HasCount
+		s.Forecast = a.expected(each, s)
 		v.Signals[each] = s
 	}
 	return v
+}
+
+// expected is a forecast of what there is already, for a signal whose definition asks for one: as after weeks of the same.
+func (a *asking) expected(name string, s scale.SignalView) *scale.Forecast {
+	at := slices.IndexFunc(a.pool.Signals, func(each scale.Signal) bool { return each.Name == name })
+	if at < 0 || a.pool.Signals[at].Forecast == nil {
+		return nil
+	}
+	rule := a.pool.Signals[at].Forecast
+	load := s.Demand
+	if rule.Total {
+		load = s.Value
+	}
+	return &scale.Forecast{Known: true, Load: load, LeadSeconds: int(rule.Lead.Seconds())}
+}
+
+// far asks the same with every signal at its other end, where it is not the one that is asked about: for rules that hold
+// only while several signals say so at once.
+func (a *asking) far() *asking {
+	b := &asking{look: a.look, schedule: a.schedule, still: map[string]scale.Milli{}}
+	for _, s := range a.pool.Signals {
+		if a.still[s.Name] == 0 {
+			b.still[s.Name] = highest(s)
+		}
+	}
+	return b
+}
+
+// reads reports whether some value of a signal changes anything that the policy says: a count, a number behind it, the
+// split, a pause.
+func (a *asking) reads(s scale.Signal) bool {
+	says := func(n int, at scale.Milli) scale.Proposal {
+		p := a.policy.Propose(a.ctx, a.view(n, s.Name, at, n))
+		p.Steps = 0
+		return p
+	}
+	counts := a.counts()
+	for _, n := range slices.Compact([]int{counts[0], counts[len(counts)-1]}) {
+		first := says(n, 0)
+		for _, at := range ladder(0, highest(s)) {
+			if !reflect.DeepEqual(says(n, at), first) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// everythingGrows reports whether some fleet grows while every signal is far.
+func (a *asking) everythingGrows() bool {
+	return slices.ContainsFunc(a.counts(), func(n int) bool { return a.wants(n, "", 0) > n })
 }
 
 // wants is the count that the policy asks for, within the pool's limits.
@@ -109,7 +163,7 @@ func (a *asking) quiet() (fault string) {
 
 // course is what a signal does to the wish.
 type course struct {
-	plays, grows bool
+	grows bool
 	// growth is the value nearest to still at which a fleet of so many grows, by count; absent where none does.
 	growth map[int]scale.Milli
 }
@@ -122,12 +176,9 @@ func (a *asking) course(s scale.Signal) course {
 		to = 0
 	}
 	for _, n := range a.counts() {
-		first := a.wants(n, s.Name, from)
 		low, high, found := from, from, false
 		for _, at := range ladder(from, to) {
-			w := a.wants(n, s.Name, at)
-			c.plays = c.plays || w != first
-			if w > n {
+			if a.wants(n, s.Name, at) > n {
 				high, found = at, true
 				break
 			}

@@ -144,7 +144,7 @@ func (l *look) ask() {
 		plays, fights, repeats := false, false, false
 		for _, a := range all {
 			c := a.course(s)
-			plays, grows = plays || c.plays, grows || c.grows
+			plays, grows = plays || a.reads(s) || a.far().reads(s), grows || c.grows
 			if !fights {
 				fights = a.fight(s, c)
 			}
@@ -153,9 +153,10 @@ func (l *look) ask() {
 			}
 		}
 		if !plays {
-			l.add("idle-signal", Warning, s.Name, "signal %s changes nothing that the policy wants, whatever its value, and yet the rails let nothing shrink while it is not fresh: take it out of the definition", s.Name)
+			l.add("idle-signal", Warning, s.Name, "signal %s changes nothing that the policy says, whatever its value, and yet the rails let nothing shrink while it is not fresh: take it out of the definition", s.Name)
 		}
 	}
+	grows = grows || slices.ContainsFunc(all, func(a *asking) bool { return a.far().everythingGrows() })
 	if !grows && l.pool.Rails.Limits.Max > l.pool.Rails.Limits.Min {
 		l.add("never-grows", Warning, "signals", "no value of any signal makes it grow, from any of the counts that were asked about")
 	}

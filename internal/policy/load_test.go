@@ -176,6 +176,15 @@ func TestLoadNamesEveryProblemWithItsPlace(t *testing.T) {
 				"pools/web/more.rego:3: var unbound is unsafe: nothing of that name is imported, declared or a rule here",
 			},
 		},
+		"a name that input does not have, in a package whose annotations name no schema": {
+			over: map[string]string{
+				"pools/bare/data.json": `{"pool": {"scale_set": "` + vmss + `bare", "orchestration": "uniform", "limits": {"min": 1, "max": 2}, ` +
+					`"schedules": {"night": {"days": "Mon", "from": "22:00", "to": "06:00", "zone": "Etc/UTC"}}}}`,
+				"pools/bare/bare.rego": "package pools.bare\n\nimport data.lib.scale\nimport data.lib.schedule\n\nwant contains scale.at_least(1, \"x\")\n\n" +
+					"pause contains schedule.pause(\"night\") if input.capcity.instances > 3\n",
+			},
+			want: []string{`pools/bare/bare.rego:8: undefined ref: input.capcity.instances: input.capcity.instances; have: "capcity"; want (one of): ["capacity" "facts" "groups" "limits" "memory" "now" "pool" "schedules" "settings" "signals" "spending" "spot" "version"]`},
+		},
 		"names that the definition does not have": {
 			over: map[string]string{"pools/web/more.rego": "package pools.web\n\nimport data.lib.scale\nimport data.lib.schedule\n\n" +
 				"want contains scale.track(\"cpuu\", {\"target\": input.settings.cpu_persent})\n\n" +

@@ -117,6 +117,9 @@ func readTree(files Files, ps *problems) (tree, error) {
 	return t, nil
 }
 
+// inputSchema is the file that says what input holds.
+const inputSchema = "schemas/input/schema.json"
+
 // addSchema puts a schema under the name that the stock flag for a folder of schemas gives it.
 func (t *tree) addSchema(p string, text []byte, ps *problems) {
 	var schema any
@@ -132,4 +135,8 @@ func (t *tree) addSchema(p string, text []byte, ps *problems) {
 		ref = append(ref, ast.StringTerm(part))
 	}
 	t.schemas.Put(ref, schema)
+	if p == inputSchema {
+		// The compiler's global schema of input: a policy is checked against it whether its annotations name it or not.
+		t.schemas.Put(ast.SchemaRootRef, schema)
+	}
 }

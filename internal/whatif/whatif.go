@@ -103,6 +103,9 @@ func WithValue(s scale.SignalView, value scale.Milli, instances int) scale.Signa
 		}
 		s.Has = scale.HasAverage | scale.HasMinimum | scale.HasMaximum
 		s.HasDemand = true
+		if s.Wants&scale.WantsTrend != 0 {
+			s.Trend = &scale.Trend{HasDemand: true} // it has been so for the whole window
+		}
 	}
 	s.Value, s.HasValue = value, true
 	if was == 0 {
@@ -127,6 +130,11 @@ func WithValue(s scale.SignalView, value scale.Milli, instances int) scale.Signa
 	}
 	if s.Recent != nil {
 		s.Recent = recent
+	}
+	if s.Trend != nil {
+		line := *s.Trend
+		line.Value, line.Demand = moved(line.Value), moved(line.Demand)
+		s.Trend = &line
 	}
 	return s
 }
