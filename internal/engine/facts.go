@@ -43,7 +43,9 @@ func (e *Engine) count(ctx context.Context, v *visit, facts *scale.Facts) {
 	// As the facts, the count is as old as the turn.
 	live.ReadAt = v.now
 	v.machines, live.Machines = live.Machines, nil
-	v.control.Memory.Parked = live.Look(v.control.Memory.Parked, v.control.Intent, v.now)
+	m := &v.control.Memory
+	m.Parked = live.Look(m.Parked, v.control.Intent, v.now)
+	m.Dead = live.Dead(m.Dead, v.now)
 	v.each, live.Each = live.Each, nil
 	facts.Live = live
 }

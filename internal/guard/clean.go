@@ -23,7 +23,7 @@ func clean(w *walk) {
 	if w.crowded > 0 {
 		code = "makes_room"
 		for _, p := range v.Memory.Parked {
-			if p.Off && len(names) < w.crowded && len(names) < startsFlexible {
+			if p.Off && !p.Protected && len(names) < w.crowded && len(names) < startsFlexible {
 				names = append(names, p.Name)
 			}
 		}
@@ -31,6 +31,12 @@ func clean(w *walk) {
 		names = w.remains()
 	}
 	if len(names) == 0 {
+		return
+	}
+	if o := v.Orders.PauseShrink; o.Holds(v.Now) {
+		w.adjustments = append(w.adjustments, scale.Adjustment{
+			Rail: "clean", Code: "paused_shrink", Before: w.number, After: w.number, Until: o.Until, Detail: o.Reason,
+		})
 		return
 	}
 	if b, ok := forbids(v, scale.Clean, w.number, false); ok {
@@ -49,6 +55,10 @@ func (w *walk) remains() []string {
 	if budget == (scale.Repair{}) || v.Memory.Drift == nil || v.Now.Sub(v.Memory.CleanedAt) < seconds(v.Rails.Cooldown.MixSeconds) {
 		return nil
 	}
+	if code, _ := doubtful(v); code != "" || w.proposal.Doubt || !w.proposal.Known {
+		// What is not known agrees to no deletion.
+		return nil
+	}
 	var names []string
 	if asked.Failed {
 		names = append(names, v.Facts.Live.FailedNames...)
@@ -56,8 +66,10 @@ func (w *walk) remains() []string {
 	if asked.Evicted {
 		names = append(names, v.Facts.Live.EvictedNames...)
 	}
+	// How many are surely missing does not say which: a machine that one read shows to have failed may be back in the next.
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !v.Memory.SurelyDead(name, v.Now) })
 	n := min(len(names), v.Memory.Drift.Sure, max(budget.Instances, budget.Percent*w.from/100, 1))
-	return slices.Clone(names[:n])
+	return names[:n]
 }
 
 // cleaned makes the decision to delete machines at constant number.

@@ -69,8 +69,9 @@ type walk struct {
 	reason string
 	// pinned is true when an operator's pin gave the number; halted when a rail ended the walk.
 	pinned, halted bool
-	// single is true once number and from are those of one set of a pair.
+	// single is true once number and from are those of one set of a pair, whole what the pool grows to then.
 	single bool
+	whole  int
 	// spotRoom is how many more Spot machines the quota leaves room for, where regular ones stand in for the rest.
 	spotRoom *int
 	// traps are what about the set works against the pool; leftOut is the one because of which the blend is left out.

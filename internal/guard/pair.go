@@ -59,7 +59,7 @@ func pair(w *walk) {
 	w.adjustments = append(w.adjustments, scale.Adjustment{
 		Rail: "pair", Code: "pair_" + string(p.Role), Before: whole, After: target, Until: time.Time{}, Detail: p.ScaleSet,
 	})
-	w.from, w.number, w.single = own, target, true
+	w.from, w.number, w.single, w.whole = own, target, true, whole
 }
 
 // own is how many instances the set of this decision has, without the other of its pair.

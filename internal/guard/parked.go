@@ -24,11 +24,10 @@ func start(w *walk) {
 	if w.number <= w.from || off == 0 {
 		return
 	}
-	aim := w.number
 	if names := w.startable(); len(names) > 0 {
 		w.starts = names
-		if most := w.from + len(names); most < aim {
-			w.aim = aim
+		if most := w.from + len(names); most < w.number {
+			w.aim = max(w.number, w.whole)
 			w.set("start", "starts_first", most, time.Time{}, "")
 		}
 		return
@@ -76,8 +75,9 @@ func (w *walk) startable() (names []string) {
 	return names
 }
 
-// continues reports whether a growth is what is left of one that the rails let through, and started parked machines first.
+// continues reports whether a growth is what is left of one that the rails let through, and started parked machines first. Of
+// a pair both numbers are those of the whole.
 func (w *walk) continues() bool {
 	g := w.view.Memory.Growing
-	return g != nil && w.view.Facts.Pair == nil && w.number <= g.Instances && w.view.Now.Sub(g.At) < growingFor
+	return g != nil && w.number <= g.Instances && w.view.Now.Sub(g.At) < growingFor
 }

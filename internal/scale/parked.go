@@ -39,6 +39,8 @@ type Parked struct {
 	Spot bool   `json:"spot,omitempty"`
 	// Off is true while it is off, as far as is known: a machine that is named here and runs counts as any other.
 	Off bool `json:"off,omitempty"`
+	// Protected is true while somebody has put it under protection: nobody deletes it then.
+	Protected bool `json:"protected,omitempty"`
 	// BelievedUntil is until when Off goes before what a list of machines says: lists lag behind an operation that has ended
 	// (facts: VMSS 5.5, row 11).
 	BelievedUntil time.Time `json:"believed_until,omitzero"`
@@ -92,6 +94,7 @@ func (l *Live) Look(parked []Parked, under *Intent, now time.Time) (kept []Parke
 		if m == nil {
 			continue
 		}
+		p.Protected = m.Protected
 		if !now.Before(p.BelievedUntil) {
 			p.Off = m.Off
 		}
@@ -109,6 +112,34 @@ func (l *Live) Look(parked []Parked, under *Intent, now time.Time) (kept []Parke
 		kept = append(kept, p)
 	}
 	return kept
+}
+
+// deadFor is the least time for which a machine must have been seen to serve nobody, before it is taken for one that does.
+const deadFor = driftApart
+
+// Dead brings what a count found into what is known of machines that serve nobody: since when each read has shown it.
+func (l *Live) Dead(known map[string]time.Time, now time.Time) map[string]time.Time {
+	var dead map[string]time.Time
+	for _, names := range [][]string{l.FailedNames, l.EvictedNames} {
+		for _, name := range names {
+			since, ok := known[name]
+			if !ok || since.After(now) {
+				since = now
+			}
+			if dead == nil {
+				dead = make(map[string]time.Time)
+			}
+			dead[name] = since
+		}
+	}
+	return dead
+}
+
+// SurelyDead reports whether two reads, some time apart, have shown that a machine serves nobody, and none between them the
+// contrary.
+func (m *Memory) SurelyDead(name string, now time.Time) bool {
+	since, ok := m.Dead[name]
+	return ok && now.Sub(since) >= deadFor
 }
 
 // Park remembers machines that are about to be parked.

@@ -230,6 +230,8 @@ type Memory struct {
 	// Growing is the number that the pool was let grow to when the last growth started parked machines only: what is left of
 	// it is no growth to rest before. Nil else.
 	Growing *Recommendation `json:"growing,omitempty"`
+	// Dead is since when each read of the machines has shown one to serve nobody, by its name.
+	Dead map[string]time.Time `json:"dead,omitempty"`
 	// CleanedAt is when machines that serve nobody were last deleted; zero for never.
 	CleanedAt time.Time `json:"cleaned_at,omitzero"`
 	// Account is what was measured from one read of the facts to the next, nil before the first.

@@ -24,6 +24,8 @@ type machine struct {
 	unhealthy bool
 	// attached machines are those that the set did not make itself.
 	attached bool
+	// unseen is true of one whose state alone was told, without its instance view: whether it runs nobody knows.
+	unseen bool
 }
 
 // where says what a machine counts as (facts: VMSS 3.2): the provisioning state is that of the last operation, so a
@@ -55,8 +57,12 @@ func (m *machine) where() where {
 	}
 }
 
-// busy reports whether an operation on the machine has not ended: the words of a state that lasts are three.
+// busy reports whether an operation on the machine has not ended, as far as is known: the words of a state that lasts are
+// three.
 func (m *machine) busy() bool {
+	if m.unseen {
+		return true
+	}
 	switch strings.ToLower(m.state) {
 	case "", "succeeded", "failed", "canceled":
 		return strings.HasSuffix(m.power, "ing") && m.power != "running"
@@ -215,6 +221,7 @@ func ofMachine(v *armcompute.VirtualMachine) machine {
 	if p.TimeCreated != nil {
 		m.madeAt = p.TimeCreated.Unix()
 	}
+	m.unseen = p.InstanceView == nil
 	if view := p.InstanceView; view != nil {
 		m.power = powerOf(view.Statuses)
 		m.unhealthy = view.VMHealth != nil && unhealthy(view.VMHealth.Status)
@@ -234,6 +241,7 @@ func ofInstance(v *armcompute.VirtualMachineScaleSetVM, spot bool) machine {
 	if p.TimeCreated != nil {
 		m.madeAt = p.TimeCreated.Unix()
 	}
+	m.unseen = p.InstanceView == nil
 	if view := p.InstanceView; view != nil {
 		m.power = powerOf(view.Statuses)
 		m.unhealthy = view.VMHealth != nil && unhealthy(view.VMHealth.Status)

@@ -123,3 +123,42 @@ func TestALostAnswerToACleaningIsSettledByTheFacts(t *testing.T) {
 		t.Errorf("got %+v after %d deletions, want ten and one", s, r.posts("/delete"))
 	}
 }
+
+// TestWhatOneReadShowsToHaveFailedIsNotDeleted: as many machines are surely missing as are gone, and that says nothing about
+// another that a single read shows to have failed.
+func TestWhatOneReadShowsToHaveFailedIsNotDeleted(t *testing.T) {
+	r := newRig(t, cleaner(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{{ID: web, Orchestration: arm.Flexible, Capacity: 10}}})
+	r.minutes(2)
+	names := r.names()
+	r.turn(arm.Remove{Set: web, Names: names[:2]})
+	r.minutes(10)
+	r.settled(10)
+	for _, name := range names[2:6] {
+		r.turn(arm.Machine{Set: web, Name: name, State: "Failed", Power: "none"})
+		r.minutes(1)
+		r.turn(arm.Machine{Set: web, Name: name, State: "Succeeded", Power: "running"})
+		r.minutes(7)
+	}
+	if n := r.posts("/delete"); n != 0 {
+		t.Errorf("%d deletions of machines that run", n)
+	}
+}
+
+func TestOrdersAndDoubtsHoldForCleaning(t *testing.T) {
+	for name, change := range map[string]func(r *rig){
+		"shrinking is paused": func(r *rig) {
+			r.order(func(o *scale.Orders) { o.PauseShrink = &scale.Order{At: r.clock()} })
+		},
+		"a reason is in doubt": func(r *rig) { r.policy.doubt = true },
+	} {
+		r := newRig(t, cleaner(scale.Flexible), 10, arm.Config{Sets: []arm.SetConfig{{ID: web, Orchestration: arm.Flexible, Capacity: 10}}})
+		r.minutes(2)
+		change(r)
+		r.turn(arm.Machine{Set: web, Name: r.names()[0], State: "Failed", Power: "none"})
+		r.minutes(30)
+		r.settled(10)
+		if n := r.posts("/delete"); n != 0 {
+			t.Errorf("%s: %d deletions", name, n)
+		}
+	}
+}

@@ -247,3 +247,45 @@ func TestASetWithAMixStartsTheKindThatIsMissing(t *testing.T) {
 		t.Errorf("%d regular and %d Spot run of %d, want 7 and 5 of 12", s.Regular.Running, s.Spot.Running, s.Capacity)
 	}
 }
+
+// TestAParkedMachineThatSomebodyProtectsMakesRoomForNoOther: what is under protection is deleted for nobody's sake.
+func TestAParkedMachineThatSomebodyProtectsMakesRoomForNoOther(t *testing.T) {
+	r := parkRig(t, scale.Uniform, func(p *scale.Pool, _ *arm.Config) { p.Rails.Limits.Max = 10 })
+	r.policy.instances = 6
+	r.minutes(4)
+	protected := true
+	parked := r.control().Memory.Parked
+	for _, p := range parked[:3] {
+		r.turn(arm.Machine{Set: web, Name: p.Name, Protected: &protected})
+	}
+	r.turn(arm.PlanNext{Set: web, Plan: arm.Plan{Status: "Failed", Code: "ZonalAllocationFailed", Message: "no capacity in zone 1"}})
+	r.policy.instances = 10
+	// The fourth makes room for one.
+	r.minutes(15)
+	r.settled(7)
+	r.holds(10, 3)
+}
+
+// TestTheRestOfAGrowthOfAPairDoesNotRestEither: what is left of a growth of one set, once its parked machines have started,
+// waits for no cooldown, and a growth of its own does.
+func TestTheRestOfAGrowthOfAPairDoesNotRestEither(t *testing.T) {
+	pool := webPool(scale.Uniform)
+	pool.SpotScaleSet = cheap
+	pool.Rails.Cooldown.GrowSeconds = 1800
+	pool.Rails.Shrink = scale.Selection{Order: []scale.Preference{scale.PreferOldest}, Action: scale.Deallocate}
+	r := newRig(t, pool, 10, arm.Config{Sets: []arm.SetConfig{
+		{ID: web, Orchestration: arm.Uniform, Capacity: 6},
+		{ID: cheap, Orchestration: arm.Uniform, Capacity: 4, Priority: arm.Spot, EvictionPolicy: arm.Delete},
+	}})
+	r.policy.blend = hedged()
+	r.minutes(2)
+	r.policy.instances = 4
+	r.minutes(6)
+	r.both(3, 1)
+	r.policy.instances = 18
+	r.minutes(8)
+	r.both(10, 8)
+	r.policy.instances = 20
+	r.minutes(4)
+	r.both(10, 8)
+}

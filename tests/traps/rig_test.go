@@ -43,10 +43,11 @@ type rig struct {
 	before func(*http.Request)
 }
 
-// wish is a policy that wants a number, knows nothing, or has a blend.
+// wish is a policy that wants a number, knows nothing, is in doubt of a reason, or has a blend.
 type wish struct {
 	instances int
 	unknown   bool
+	doubt     bool
 	blend     *scale.Blend
 }
 
@@ -58,7 +59,7 @@ func (w *wish) Propose(context.Context, *scale.View) scale.Proposal {
 		p.Doubt, p.Reasons = true, []scale.Reason{{Code: "wish", State: scale.ReasonUnknown}}
 		return p
 	}
-	p.Known, p.Instances = true, w.instances
+	p.Known, p.Doubt, p.Instances = true, w.doubt, w.instances
 	p.Reasons = []scale.Reason{{Code: "wish", State: scale.ReasonKnown, Instances: w.instances}}
 	return p
 }
