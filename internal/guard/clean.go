@@ -23,7 +23,8 @@ func clean(w *walk) {
 	if w.crowded > 0 {
 		code = "makes_room"
 		for _, p := range v.Memory.Parked {
-			if p.Off && !p.Protected && len(names) < w.crowded && len(names) < startsFlexible {
+			// Whom the list does not show off yet somebody may have started since.
+			if p.Off && !p.Protected && !v.Now.Before(p.BelievedUntil) && len(names) < w.crowded && len(names) < startsFlexible {
 				names = append(names, p.Name)
 			}
 		}

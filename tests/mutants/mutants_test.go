@@ -59,7 +59,7 @@ func TestEveryTrapHasAMutantThatFitsAndATest(t *testing.T) {
 		}
 		names[m.name] = true
 		of[m.trap]++
-		if !strings.Contains(string(text), "func "+m.test()) {
+		if m.trap > 0 && !strings.Contains(string(text), "func "+m.test()) {
 			t.Errorf("%s: there is no test %s…", m.name, m.test())
 		}
 		if _, err := overlay(root, t.TempDir(), m.edits); err != nil {

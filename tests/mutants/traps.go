@@ -4,6 +4,9 @@ const (
 	drift   = "internal/scale/drift.go"
 	lost    = "internal/guard/lost.go"
 	counted = "internal/vmss/count.go"
+	cleaned = "internal/guard/clean.go"
+	parked  = "internal/guard/parked.go"
+	looked  = "internal/scale/parked.go"
 	changed = "internal/vmss/change.go"
 )
 
@@ -46,4 +49,30 @@ var trapMutants = []trapMutant{
 	{trap: 12, name: "wait_ends_with_the_process", edits: []edit{
 		{visit, "\tvar own *metric.Window\n\tversion := \"\"\n", "\tvar own *metric.Window\n\tversion := \"\"\n\tif e.attempts.Load() == 0 {\n\t\tv.control.Intent = nil\n\t}\n"},
 	}},
+	byName("dead_after_one_read", cleaned, `return !v.Memory.SurelyDead(name, v.Now)`, `return false`),
+	byName("dead_forgotten_between_reads", looked, `return ok && now.Sub(since) >= deadFor`, `return ok || now.Sub(since) >= deadFor`),
+	byName("dead_of_old_not_seen_again", looked, `if !ok || since.After(now) {`, `if since = now.Add(-time.Hour); !ok && since.After(now) {`),
+	byName("protected_ones_cleaned", looked, `case m.Busy || m.Protected || m.Name == "" ||`, `case m.Busy || m.Name == "" ||`),
+	byName("busy_ones_cleaned", looked, `case m.Busy || m.Protected || m.Name == "" ||`, `case m.Protected || m.Name == "" ||`),
+	byName("protected_ones_make_room", cleaned, `if p.Off && !p.Protected && !v`, `if p.Off && !v`),
+	byName("running_ones_make_room", cleaned, `if p.Off && !p.Protected && !v.Now.Before(p.BelievedUntil) && len`, `if !p.Protected && len`),
+	byName("started_by_somebody_make_room", cleaned, `!p.Protected && !v.Now.Before(p.BelievedUntil) &&`, `!p.Protected &&`),
+	byName("started_ones_thought_off", looked, `			p.Off = m.Off
+`, `			p.Off = p.Off || m.Off
+`),
+	byName("cleaned_beyond_the_budget", cleaned, `n := min(len(names), v.Memory.Drift.Sure, max(budget.Instances, budget.Percent*w.from/100, 1))`, `n := min(len(names), v.Memory.Drift.Sure)`),
+	byName("cleaned_without_a_budget", cleaned, `if budget == (scale.Repair{}) ||`, `if`),
+	byName("cleaned_in_doubt", cleaned, `if code, _ := doubtful(v); code != "" || w.proposal.Doubt || !w.proposal.Known {`, `if code, _ := doubtful(v); code == "never" {`),
+	byName("cleaned_again_at_once", cleaned, ` || v.Now.Sub(v.Memory.CleanedAt) < seconds(v.Rails.Cooldown.MixSeconds) {`, ` {`),
+	byName("cleaned_while_shrinking_is_paused", cleaned, `if o := v.Orders.PauseShrink; o.Holds(v.Now) {`, `if o := v.Orders.PauseShrink; false {`),
+	byName("cleaned_beside_a_change", cleaned, `if w.number != w.from || v.Memory.InFlight != nil ||`, `if w.number != w.from ||`),
+	byName("cleaned_though_not_asked", cleaned, `if asked.Evicted {`, `if true {`),
+	byName("evicted_taken_for_those_stopped", looked, `case m.Off && m.Spot && !m.Stopped &&`, `case m.Off && m.Spot &&`),
+	byName("started_of_the_wrong_kind", parked, `if p.Off && *left > 0 && len(names) < most {`, `if p.Off && len(names) < most {`),
+	byName("started_though_they_run", parked, `if p.Off && *left > 0 && len(names) < most {`, `if *left > 0 && len(names) < most {`),
+}
+
+// byName is a mutant of what names machines.
+func byName(name, file, old, new string) trapMutant {
+	return trapMutant{name: name, tests: "FuzzMachinesByName", room: "internal/guard", edits: []edit{{file, old, new}}}
 }
