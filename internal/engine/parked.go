@@ -76,9 +76,12 @@ func (e *Engine) compareMachines(v *visit, in *scale.Intent) {
 	case f.ProvisioningState == "Failed" && f.ETag != in.BaselineETag:
 		partly.Code, partly.Message = "ProvisioningStateFailed", "the operation's own record is gone; the scale set says that its last operation failed"
 		e.finish(v, in, scale.Failed, partly)
-	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag:
+	case in.Stage == scale.StagePrepared && f.ETag == in.BaselineETag && in.Verb == scale.Start:
+		// To start a machine that has started already does nothing; growth does not wait for it.
 		e.finish(v, in, scale.Abandoned, nil)
 	default:
+		// To park machines moves no ETag, and a list may lag behind it: it may have been sent, so that its cooldown stands. What
+		// followed at once could choose others.
 		e.finish(v, in, scale.Superseded, nil)
 	}
 }

@@ -134,6 +134,28 @@ func TestACrashBetweenAnyTwoStepsOfParkingDoublesNothing(t *testing.T) {
 	}
 }
 
+// TestAParkingOfWhichNothingIsSeenRestsAllTheSame: no ETag says that it was never sent, and a list may lag behind it. What
+// follows at once could choose other machines.
+func TestAParkingOfWhichNothingIsSeenRestsAllTheSame(t *testing.T) {
+	for _, o := range kinds {
+		r := parkRig(t, o, func(p *scale.Pool, _ *arm.Config) { p.Rails.Cooldown.ShrinkSeconds = 1800 })
+		r.turn(arm.Fault{Method: http.MethodPost, Path: "/deallocate", Status: 500, Times: 1})
+		r.policy.instances = 9
+		r.minutes(15)
+		r.settled(10)
+		if n := r.posts("/deallocate"); n != 1 {
+			t.Errorf("%s: %d calls, want the one whose answer was lost", o, n)
+		}
+		// Growth does not wait for it.
+		r.policy.instances = 12
+		r.minutes(2)
+		r.settled(12)
+		r.policy.instances = 9
+		r.minutes(40)
+		r.settled(9)
+	}
+}
+
 func TestEvictedMachinesAreReplacedAndNeverTakenForParkedOnes(t *testing.T) {
 	r := parkRig(t, scale.Flexible, func(_ *scale.Pool, c *arm.Config) {
 		c.Sets[0].Priority, c.Sets[0].EvictionPolicy = arm.Spot, arm.Deallocate
