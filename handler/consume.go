@@ -71,7 +71,7 @@ func consume(ctx context.Context, h *hall) error {
 		slog.String("instance", in.instance), slog.Int("pools", len(bundle.Pools)), slog.String("revision", bundle.Revision()),
 		slog.Int64("took_ms", time.Since(begun).Milliseconds()), slog.Any("settings", config), slog.Any("following", slog.GroupValue(f.shown...)))
 
-	probes := &probes{state: consumer.State, expiry: f.expiry, since: begun, now: time.Now}
+	probes := &probes{state: consumer.State, policies: house.supplied.state, expiry: f.expiry, since: begun, now: time.Now}
 	var running sync.WaitGroup
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var served error

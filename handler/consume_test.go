@@ -92,7 +92,7 @@ func TestProbesTellHowAConsumerStands(t *testing.T) {
 				state.ClaimedAt = start.Add(c.claimed)
 			}
 			p := &probes{
-				state: func() hub.State { return state }, expiry: time.Minute, since: start,
+				state: func() hub.State { return state }, policies: func() policyState { return policyState{} }, expiry: time.Minute, since: start,
 				now: func() time.Time { return start.Add(c.age) },
 			}
 			for path, want := range map[string]int{"/livez": c.livez, "/readyz": c.readyz, "/status": 200, "/else": 404} {

@@ -12,14 +12,16 @@ import (
 //
 //	/livez   200 unless partitions have not been shared out for three times the expiry: then a restart may help
 //	/readyz  200 while they are shared out as they should be: what storage that is away, or a missing right, prevents
-//	/status  how far each partition has come that this process reads
+//	/status  how far each partition has come that this process reads, which policies decide, and why a bundle was refused
 //
 // Nothing of it is secret, and nothing can be changed here.
 type probes struct {
-	state  func() hub.State
-	expiry time.Duration
-	since  time.Time
-	now    func() time.Time
+	state func() hub.State
+	// policies is how the policies stand.
+	policies func() policyState
+	expiry   time.Duration
+	since    time.Time
+	now      func() time.Time
 }
 
 // ServeHTTP answers one probe.
@@ -40,7 +42,10 @@ func (p *probes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/readyz":
 		p.answer(w, !at.IsZero() && p.now().Sub(at) < p.expiry, "ready", "partitions are not shared out")
 	case "/status":
-		body, err := json.Marshal(state)
+		body, err := json.Marshal(struct {
+			hub.State
+			Policies policyState `json:"policies"`
+		}{state, p.policies()})
 		if err != nil {
 			writeJSON(w, http.StatusInternalServerError, []byte(`{"status":"not readable"}`))
 			return

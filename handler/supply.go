@@ -28,6 +28,16 @@ type supplied struct {
 	shelf *supply.Shelf
 	look  paced
 	stop  func(context.Context)
+	heard shelved
+}
+
+// state is how the policies stand: what is in use, and why a bundle is not.
+func (s *supplied) state() policyState {
+	revision := ""
+	if b := s.shelf.Policies(); b != nil {
+		revision = b.Revision()
+	}
+	return s.heard.state(revision)
 }
 
 // openSupply puts the policies in use that the configuration names: those of a folder, the embedded ones, or bundles of a
@@ -36,11 +46,13 @@ func openSupply(ctx context.Context, c *Config, kept any, log *slog.Logger) (*su
 	idle := func(context.Context) {}
 	// What a folder says at the start is in the error or in the line that says ready.
 	var started atomic.Bool
-	s := &supplied{look: paced{look: idle, now: time.Now}, stop: idle, shelf: supply.NewShelf(func(n supply.News) {
+	s := &supplied{look: paced{look: idle, now: time.Now}, stop: idle}
+	s.shelf = supply.NewShelf(func(n supply.News) {
+		s.heard.hear(n)
 		if started.Load() {
 			tellNews(ctx, log, n)
 		}
-	})}
+	})
 	defer started.Store(true)
 	switch {
 	case c.Bundles != nil:

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"trimtab/internal/engine"
+	"trimtab/internal/hub"
 	"trimtab/internal/ledger"
 	"trimtab/internal/policy"
 	"trimtab/internal/scale"
@@ -79,9 +82,22 @@ func TestASavedPolicyDecidesTheNextEvaluationAndABrokenOneDoesNot(t *testing.T) 
 	if said := out.String(); !strings.Contains(said, "pools/web/more.rego:5: undefined function data.lib.scale.at_leest") || strings.Count(said, "policies refused") != 1 {
 		t.Errorf("the log does not say once why:\n%s", said)
 	}
+	probed := func() string {
+		w := httptest.NewRecorder()
+		p := &probes{state: func() hub.State { return hub.State{} }, policies: s.state, now: time.Now}
+		p.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/status", nil))
+		return w.Body.String()
+	}
+	if said := probed(); !strings.Contains(said, `"revision":"`+second+`"`) || !strings.Contains(said, `"in_use":false`) ||
+		!strings.Contains(said, `"refused":"pools/web/more.rego:5: undefined function data.lib.scale.at_leest`) {
+		t.Errorf("/status does not say why: %s", said)
+	}
 	save("package pools.web\n\nimport data.lib.scale\n\nwant contains scale.at_least(5, \"five\")\n")
 	if fourth := decided(); fourth == second || fourth == first {
 		t.Errorf("mended, %s decides", fourth)
+	}
+	if said := probed(); !strings.Contains(said, `"in_use":true`) || strings.Contains(said, "refused") {
+		t.Errorf("mended, /status says %s", said)
 	}
 }
 
