@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/snappy"
 
 	"trimtab/internal/metric"
 	"trimtab/internal/scale"
@@ -171,6 +172,16 @@ func FuzzFormats(f *testing.F) {
 				f.Add(bytes, []byte(`{"content-type":"application/x-protobuf"}`))
 			}
 		}
+	}
+	// Bytes alone never find their way through Snappy.
+	const ms = 1777885390250
+	web := message(1, "vmss", 2, "web-vmss")
+	histogram := message(1, 5, 3, 12.5, 11, message(1, 2, 2, 2), 14, 3, 15, ms, 17, ms-1000)
+	for _, request := range [][]byte{
+		message(1, message(1, message(1, "__name__", 2, "depth_total"), 1, web, 2, message(1, 5.0, 2, ms), 4, histogram), 3, message(1, 2, 2, "depth")),
+		message(4, "", 4, "__name__", 4, "depth", 4, "vmss", 4, "web", 5, message(1, []byte{1, 2, 3, 4}, 2, message(1, 9.0, 2, ms, 3, ms-1000), 3, histogram, 5, message(1, 1), 6, ms-1000)),
+	} {
+		f.Add(snappy.Encode(nil, request), []byte(nil))
 	}
 	f.Add([]byte(simple), []byte(`{"ce_specversion":"MS4w","ce_subject":"eA==","content-encoding":"Z3ppcA=="}`))
 	d := metric.NewDecoder()

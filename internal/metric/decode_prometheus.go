@@ -63,7 +63,7 @@ func (d *Decoder) prometheus(o *object) {
 
 // remoteWrite reports whether a body looks like a request of Prometheus remote write: protobuf in a block of Snappy,
 // which has no magic but begins with its uncompressed length and then, for such short beginnings, a literal. The first
-// field of the request is its series, or in version 2 its symbols.
+// field of the request is its series, in version 2 its symbols, or metadata, which Prometheus sends alone now and then.
 func remoteWrite(body []byte) bool {
 	size, n := binary.Uvarint(body)
 	if n <= 0 || size < uint64(len(body))/2 || size > 64*uint64(len(body)) || n+2 >= len(body) {
@@ -78,5 +78,5 @@ func remoteWrite(body []byte) bool {
 	if long := int(tag>>2) - 59; long > 0 {
 		literal += long
 	}
-	return literal+1 < len(body) && (body[literal] == 0x0a || body[literal] == 0x22)
+	return literal+1 < len(body) && (body[literal] == 0x0a || body[literal] == 0x22 || body[literal] == 0x1a)
 }

@@ -99,6 +99,16 @@ func TestPrometheusRemoteWrite(t *testing.T) {
 			nil, first(metric.ReasonBadField),
 		},
 		{
+			"a request of metadata alone, which measures nothing", string(snappy.Encode(nil, message(3, message(1, 2, 2, "depth", 4, "How deep.", 5, "1"), 3, message(1, 1, 2, "requests_total")))),
+			nil, nil,
+		},
+		{"what only looks like metadata", string(snappy.Encode(nil, message(3, message(1, 2, 9, "depth")))), nil, whole(metric.ReasonNotJSON, "Prometheus remote write")},
+		{
+			"metadata beside a series", string(snappy.Encode(nil, message(3, message(1, 2, 2, "depth"), 1, series("depth", 2, sample(5))))),
+			[]decoded{is(0, "depth", "", lone(5))},
+			nil,
+		},
+		{
 			"within a CloudEvent", event("", "data_base64", base(string(snappy.Encode(nil, message(1, series("depth", 2, sample(5))))))),
 			[]decoded{is(0, "depth", "", lone(5))},
 			nil,

@@ -14,7 +14,9 @@ import (
 // The fields of Prometheus remote write, version 1 and 2: protobuf in one block of Snappy. Each series carries its labels
 // and its samples; version 2 names labels by their places in a table of symbols, and says the type of each metric.
 const (
-	writeSeries1, writeSymbols, writeSeries2           = 1, 4, 5
+	writeSeries1, writeAbout, writeSymbols             = 1, 3, 4
+	writeSeries2                                       = 5
+	aboutType, aboutName, aboutHelp, aboutUnit         = 1, 2, 4, 5
 	seriesLabels, seriesSamples                        = 1, 2
 	seriesHistograms1, seriesHistograms2               = 4, 3
 	seriesMetadata, metadataType, seriesCreated        = 5, 1, 6
@@ -47,10 +49,12 @@ func (d *Decoder) remoteWritten(body []byte) bool {
 	return true
 }
 
-// written is a request, taken apart as far as its series.
+// written is a request, taken apart as far as its series. About says that it has metadata of version 1, which name types and
+// measure nothing: a request of them alone is understood, and holds no element.
 type written struct {
 	symbols []string
 	series  []writtenSeries
+	about   bool
 }
 
 // writtenSeries are the raw messages of one series; second is of version 2.
@@ -69,9 +73,24 @@ func (w *written) read(plain []byte) bool {
 			w.series = append(w.series, writtenSeries{raw, number == writeSeries2})
 		case number == writeSymbols:
 			w.symbols = append(w.symbols, string(raw))
+		case number == writeAbout:
+			w.about = w.about || isAbout(raw)
 		}
 		return true
-	}) && len(w.series) > 0
+	}) && (len(w.series) > 0 || w.about)
+}
+
+// isAbout reports whether a message has no other fields than metadata of version 1.
+func isAbout(raw []byte) bool {
+	return fieldsOf(raw, func(number protowire.Number, kind protowire.Type, _ uint64, _ []byte) bool {
+		switch number {
+		case aboutType:
+			return kind == protowire.VarintType
+		case aboutName, aboutHelp, aboutUnit:
+			return kind == protowire.BytesType
+		}
+		return false
+	})
 }
 
 // fieldsOf walks over the fields of a message: raw is what a field of bytes holds, number and bits the value of all others.
