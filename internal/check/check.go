@@ -143,7 +143,9 @@ func (r *Report) since(before int) string {
 // Add brings in what another tool found, as a part of its own.
 func (r *Report) Add(part Part, findings []Finding) {
 	r.Parts = append(r.Parts, part)
-	r.Findings = append(r.Findings, findings...)
+	for _, f := range findings {
+		r.add(f)
+	}
 }
 
 // Sort orders the findings by file, line and text.

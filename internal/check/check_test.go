@@ -331,6 +331,60 @@ func TestATreeThatDoesNotLoadIsReportedWhole(t *testing.T) {
 	}
 }
 
+// What SARIF 2.1.0 demands: version, runs, a tool with a named driver, rules with an id each of which is there once, results
+// with a message, a level of its four, an index that leads to the rule, a location as a URI reference, lines from 1, and
+// whether the run came to its end.
+func TestSARIFHasWhatItsSchemaDemands(t *testing.T) {
+	r := &check.Report{Findings: []check.Finding{
+		{Rule: "metadata", Level: check.Warning, File: "pools/a b/ä%.rego", Line: 1, Text: "one"},
+		{Rule: "regal/line-length", Level: check.Error, File: "lib/a.rego", Line: 3, Text: "two"},
+		{Rule: "late-signal", Level: check.Info, File: ".", Line: 1, Text: "three"},
+	}}
+	r.Add(check.Part{Name: "regal", State: check.NotRun, Detail: "it is not here"}, []check.Finding{{Rule: "load", Level: check.Error, File: "x.rego", Text: "no line"}})
+	var b bytes.Buffer
+	if err := r.Write(&b, "sarif", "my policies", "1"); err != nil {
+		t.Fatal(err)
+	}
+	var log map[string]any
+	if err := json.Unmarshal(b.Bytes(), &log); err != nil || log["version"] != "2.1.0" {
+		t.Fatal(err, log["version"])
+	}
+	run := log["runs"].([]any)[0].(map[string]any)
+	driver := run["tool"].(map[string]any)["driver"].(map[string]any)
+	if driver["name"] == "" || run["invocations"].([]any)[0].(map[string]any)["executionSuccessful"] != true {
+		t.Errorf("driver %v, invocations %v", driver["name"], run["invocations"])
+	}
+	var ids []string
+	for _, rule := range driver["rules"].([]any) {
+		ids = append(ids, rule.(map[string]any)["id"].(string))
+	}
+	if slices.Sort(ids); len(slices.Compact(slices.Clone(ids))) != len(ids) {
+		t.Errorf("a rule is there twice: %v", ids)
+	}
+	results := run["results"].([]any)
+	if len(results) != 4 {
+		t.Fatalf("%d results", len(results))
+	}
+	var uris []string
+	for _, each := range results {
+		result := each.(map[string]any)
+		rule := driver["rules"].([]any)[int(result["ruleIndex"].(float64))].(map[string]any)
+		if rule["id"] != result["ruleId"] || result["message"].(map[string]any)["text"] == "" ||
+			!slices.Contains([]any{"none", "note", "warning", "error"}, result["level"]) {
+			t.Errorf("%v", result)
+		}
+		at := result["locations"].([]any)[0].(map[string]any)["physicalLocation"].(map[string]any)
+		if line := at["region"].(map[string]any)["startLine"].(float64); line < 1 {
+			t.Errorf("line %v", line)
+		}
+		uris = append(uris, at["artifactLocation"].(map[string]any)["uri"].(string))
+	}
+	slices.Sort(uris)
+	if want := []string{"my%20policies", "my%20policies/lib/a.rego", "my%20policies/pools/a%20b/%C3%A4%25.rego", "my%20policies/x.rego"}; !slices.Equal(uris, want) {
+		t.Errorf("at %q, want %q", uris, want)
+	}
+}
+
 func TestEachFormOfTheReport(t *testing.T) {
 	report := func() *check.Report {
 		return &check.Report{

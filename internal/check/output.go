@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -136,6 +137,9 @@ type (
 	}
 )
 
+// uriOf is a path as SARIF wants it, a URI reference: with what a URI may not hold, such as a space, in per cent.
+func uriOf(path string) string { return (&url.URL{Path: path}).String() }
+
 // sarif is the report for code scanning.
 func (r *Report) sarif(at func(Finding) string, version string) sarifLog {
 	run := sarifRun{
@@ -162,7 +166,7 @@ func (r *Report) sarif(at func(Finding) string, version string) sarifLog {
 		}
 		run.Results = append(run.Results, sarifResult{
 			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: string(f.Level), Message: sarifText{f.Text},
-			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{at(f)}, sarifRegion{f.Line}}}},
+			Locations: []sarifLocation{{sarifPhysical{sarifArtifact{uriOf(at(f))}, sarifRegion{f.Line}}}},
 		})
 	}
 	return sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}}
