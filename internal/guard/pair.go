@@ -31,12 +31,20 @@ func pair(w *walk) {
 			target = max(own, most)
 		}
 	case part < own:
-		// What is coming up elsewhere does not serve yet.
-		target = min(own, max(part, whole-max(0, p.Instances-p.Pending)))
+		// What is coming up elsewhere does not serve yet, nor does what a list does not show.
+		up := p.Instances - p.Pending
+		if p.Live != nil {
+			up = min(up, p.Live.Instances-p.Live.Pending())
+		}
+		target = min(own, max(part, whole-max(0, up)))
 		if w.proposal.Doubt || !w.proposal.Known && !w.pinned || w.view.Orders.PauseShrink.Holds(w.view.Now) {
 			target = own
 		}
 		if code, _ := doubtful(w.view); code != "" && !w.pinned {
+			target = own
+		}
+		if w.view.Facts.Live != nil && p.Live == nil {
+			// Unlisted, the other set's nominal count holds its evicted machines too (facts: VMSS 2.2).
 			target = own
 		}
 		if w.view.Facts.LiveProblem != "" || w.view.Facts.Live != nil && w.view.Memory.Drift.Unsure() {

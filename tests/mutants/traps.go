@@ -49,6 +49,9 @@ var trapMutants = []trapMutant{
 	{trap: 12, name: "wait_ends_with_the_process", edits: []edit{
 		{visit, "\tvar own *metric.Window\n\tversion := \"\"\n", "\tvar own *metric.Window\n\tversion := \"\"\n\tif e.attempts.Load() == 0 {\n\t\tv.control.Intent = nil\n\t}\n"},
 	}},
+	{name: "shrunk_on_machines_that_nobody_listed", tests: "TestNoSetOfAPairShrinksOnMachinesOfTheOtherThatNobodyListed", edits: []edit{
+		{"internal/guard/pair.go", unlisted, `if false {`},
+	}},
 	byName("dead_after_one_read", cleaned, `return !v.Memory.SurelyDead(name, v.Now)`, `return false`),
 	byName("dead_forgotten_between_reads", looked, `return ok && now.Sub(since) >= deadFor`, `return ok || now.Sub(since) >= deadFor`),
 	byName("dead_of_old_not_seen_again", looked, `if !ok || since.After(now) {`, `if since = now.Add(-time.Hour); !ok && since.After(now) {`),
@@ -71,6 +74,9 @@ var trapMutants = []trapMutant{
 	byName("started_of_the_wrong_kind", parked, `if p.Off && *left > 0 && len(names) < most {`, `if p.Off && len(names) < most {`),
 	byName("started_though_they_run", parked, `if p.Off && *left > 0 && len(names) < most {`, `if *left > 0 && len(names) < most {`),
 }
+
+// unlisted is the rail that lets no set of a pair shrink on machines of the other that nobody listed.
+const unlisted = `if w.view.Facts.Live != nil && p.Live == nil {`
 
 // byName is a mutant of what names machines.
 func byName(name, file, old, new string) trapMutant {

@@ -138,3 +138,27 @@ func TestAnOrderHoldsForBothSetsOfAPair(t *testing.T) {
 	r.minutes(3)
 	r.both(10, 8)
 }
+
+// TestNoSetOfAPairShrinksOnMachinesOfTheOtherThatNobodyListed: without a list of the other's machines its nominal count holds
+// those that were evicted too.
+func TestNoSetOfAPairShrinksOnMachinesOfTheOtherThatNobodyListed(t *testing.T) {
+	pool := webPool(scale.Uniform)
+	pool.SpotScaleSet = cheap
+	r := newRig(t, pool, 10, arm.Config{Sets: []arm.SetConfig{
+		{ID: web, Orchestration: arm.Uniform, Capacity: 6},
+		{ID: cheap, Orchestration: arm.Uniform, Capacity: 4, Priority: arm.Spot, EvictionPolicy: arm.Deallocate},
+	}})
+	r.policy.blend = hedged()
+	r.minutes(2)
+	r.turn(
+		arm.Fault{Method: "PATCH", Path: "cheap", Status: 409, Times: 1000, Body: []byte(`{"error":{"code":"SkuNotAvailable","message":"no Spot"}}`)},
+		arm.Evict{Set: cheap, Count: 3},
+	)
+	r.minutes(6)
+	r.both(9, 1)
+	r.turn(arm.Fault{Method: "GET", Path: "cheap/virtualMachines", Status: 500, Times: 1000})
+	for range 20 {
+		r.minutes(1)
+		r.both(9, 1)
+	}
+}
