@@ -86,6 +86,9 @@ func TestAThrottleOfTheSubscriptionsBucketHoldsForItsOtherSets(t *testing.T) {
 		{"a list of a group's machines has the subscription's bucket only", "count", 900, func(ctx context.Context, f *vmss.Fleet, set string) error {
 			return count(ctx, f, set, scale.Flexible)
 		}, true},
+		{"a list of a set's own machines has the set's", "count", 36, func(ctx context.Context, f *vmss.Fleet, set string) error {
+			return count(ctx, f, set, scale.Uniform)
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			emu := platform(t, func(cfg *arm.Config) {
