@@ -15,8 +15,8 @@ type Drift struct {
 const (
 	// driftApart is the least time between the two reads that make a drift sure.
 	driftApart = 30 * time.Second
-	// driftSettles is that time where machines are coming or going, or none at all are left: what is said about all of
-	// them is doubted longer, as a count of zero is.
+	// driftSettles is that time where machines are coming or going, or none at all are left and the list does not show them
+	// deallocated: what is said about all of them is doubted longer, as a count of zero is.
 	driftSettles = 10 * time.Minute
 	// evictedLately is how long ago an eviction that was told of explains a drift at once.
 	evictedLately = 10 * time.Minute
@@ -55,7 +55,7 @@ func Drifted(old *Drift, f Facts, evictions []Eviction) *Drift {
 		return now
 	}
 	apart := driftApart
-	if f.ProvisioningState == "Updating" || f.Live.Pending() > 0 || f.Live.Instances == 0 {
+	if f.ProvisioningState == "Updating" || f.Live.Pending() > 0 || f.Live.Instances == 0 && f.Live.Deallocated < seen {
 		apart = driftSettles
 	}
 	if f.ReadAt.Sub(old.At) < apart {

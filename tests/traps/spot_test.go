@@ -104,3 +104,22 @@ func TestTheLiveSplitFollowsTheBlendAtConstantSize(t *testing.T) {
 		})
 	}
 }
+
+// TestASetOfWhichEveryMachineIsListedAsEvictedIsReplacedSoon: an empty list is doubted for long, one that names each machine
+// as deallocated is not.
+func TestASetOfWhichEveryMachineIsListedAsEvictedIsReplacedSoon(t *testing.T) {
+	for _, o := range kinds {
+		set := arm.SetConfig{ID: web, Orchestration: arm.Flexible, Capacity: 6, Priority: arm.Spot, EvictionPolicy: arm.Deallocate}
+		if o == scale.Uniform {
+			set.Orchestration = arm.Uniform
+		}
+		r := newRig(t, webPool(o), 6, arm.Config{Sets: []arm.SetConfig{set}})
+		r.minutes(2)
+		r.turn(arm.Evict{Set: web, Count: 6})
+		r.minutes(7)
+		r.settled(6)
+		if n := len(r.patches()); n != 1 {
+			t.Errorf("%s: %d changes, want one", o, n)
+		}
+	}
+}
