@@ -90,6 +90,14 @@ test_by_deadline_follows_its_plan_outside_the_span if {
 	blend == {"base": 1, "regular_percent": 10, "rounding": "regular_down"}
 }
 
+test_by_deadline_returns_with_a_margin_of_a_twentieth_unless_told_otherwise if {
+	plain := object.remove(_night, {"margin"})
+	behind := mix.by_deadline(plain) with input as _batch(12600, 349, 100)
+	ahead := mix.by_deadline(plain) with input as _batch(12600, 350, 100)
+	behind == mix.by_deadline(_night) with input as _batch(12600, 349, 100)
+	ahead == mix.by_deadline(_night) with input as _batch(12600, 350, 100)
+}
+
 test_by_deadline_is_regular_while_it_is_not_known_how_much_is_done if {
 	view := object.union(_batch(12600, 900, 0), {"signals": {"jobs_done": {"state": "stale"}}})
 	blend := mix.by_deadline(_night) with input as view
