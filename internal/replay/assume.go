@@ -150,7 +150,7 @@ func (m *SpotMarket) assumptions() []Assumption {
 		all = append(all, Assumption{"zones", m.Count, "", "Zones that instances are spread over, the emptiest first."})
 	}
 	return append(all,
-		Assumption{"eviction_notice", m.NoticeSeconds, "s", "Notice before an eviction; nothing of an evicted instance's load is saved by it."},
+		Assumption{"eviction_notice", m.NoticeSeconds, "s", "Notice before an eviction, of which whole steps count: it is heard at the end of the step in which it is given, a shorter one with the eviction. Nothing of an evicted instance's load is saved by it."},
 		Assumption{"eviction_lowers_count", m.EvictionLowers, "", "Whether evicted instances leave the nominal count."},
 		Assumption{"missed_stay_in_count", m.MissedStays, "", "Whether Spot that could not be had stays in the nominal count."})
 }

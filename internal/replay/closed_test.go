@@ -207,6 +207,29 @@ func TestAZoneThatLosesSpotLosesAllOfIt(t *testing.T) {
 	}
 }
 
+func TestANoticeOfAnEvictionIsHeardWholeStepsEarlier(t *testing.T) {
+	spot, err := trace.ReadSpot("zones", []byte("elapsed_s,a\n0,9\n7200,2\n14400,9\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		note   string
+		notice float64
+		want   []string
+	}{
+		{"none", 0, []string{"120 of 3 for 02:00"}},
+		{"shorter than a step", 30, []string{"120 of 3 for 02:00"}},
+		{"a step and a half", 90, []string{"119 of 3 for 02:00", "120 of 3 for 02:00"}},
+		{"ten minutes", 600, []string{"110 of 3 for 02:00", "120 of 3 for 02:00"}},
+	} {
+		world := replay.DefaultWorld().WithSpot(spot)
+		world.Spot.NoticeSeconds = c.notice
+		if d := cmp.Diff(c.want, replay.Told(t, worked(t, "web"), world, 240, 5)); d != "" {
+			t.Errorf("%s: what the policy is told:\n%s", c.note, d)
+		}
+	}
+}
+
 func TestHPAWish(t *testing.T) {
 	for _, c := range []struct {
 		note                    string
@@ -251,6 +274,9 @@ func TestReadWorldRefuses(t *testing.T) {
 		{"two objects", `{} {}`, "more in the file"},
 		{"a model that is not known", `{"spot": {"model": "often"}}`, "always, never, trace or markov"},
 		{"a kind of signal that is not known", `{"signals": {"cpu": {"kind": "heat"}}}`, "utilisation"},
+		{"a quota below nought", `{"quota_regular": -5}`, "quota_regular is -5"},
+		{"a quota for Spot below nought", `{"quota_spot": -1}`, "quota_spot is -1"},
+		{"a notice below nought", `{"spot": {"notice_seconds": -1}}`, "spot.notice_seconds is -1"},
 		{"an objective beyond all", `{"objective_percent": 120}`, "1 to 100"},
 	} {
 		if _, err := replay.ReadWorld([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.says) {

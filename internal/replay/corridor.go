@@ -45,7 +45,10 @@ func newCorridor(c *Policy, f *fleet, s *senses, n int, tape *tape) (*corridor, 
 	}
 	f.onEviction = func(now time.Duration, zone int, machines []int) {
 		counted(now, zone, machines)
-		s.send(now, evictionBody(evictedOf, f.start.Add(now), machines))
+		s.send(now, evictionBody(evictedOf, f.start.Add(now), f.start.Add(now), machines))
+	}
+	f.onNotice = func(now, ends time.Duration, machines []int) {
+		s.send(now, evictionBody(evictedOf, f.start.Add(now), f.start.Add(ends), machines))
 	}
 	var err error
 	p.engine, err = engine.New(engine.Options{
@@ -56,8 +59,9 @@ func newCorridor(c *Policy, f *fleet, s *senses, n int, tape *tape) (*corridor, 
 	return p, err
 }
 
-// evictionBody is what the platform tells of an eviction: a scheduled event by way of Event Grid (facts: events 1.7).
-func evictionBody(set string, at time.Time, machines []int) []byte {
+// evictionBody is what the platform tells at an instant of an eviction then or later: a scheduled event by way of Event
+// Grid (facts: events 1.7).
+func evictionBody(set string, at, ends time.Time, machines []int) []byte {
 	var names []string
 	for _, m := range machines {
 		names = append(names, fmt.Sprintf("%q", fmt.Sprintf("machine_%d", m)))
@@ -68,7 +72,7 @@ func evictionBody(set string, at time.Time, machines []int) []byte {
 		`"EventStatus":"Scheduled","EventType":"Preempt","NotBefore":%[4]q,"Resources":[%[5]s],"ResourceType":"VirtualMachine"}},`+
 		`"apiVersion":"2024-07-01"},"eventType":"Microsoft.ResourceNotifications.MaintenanceResources.ScheduledEventEmitted",`+
 		`"dataVersion":"3.0","metadataVersion":"1","eventTime":%[6]q}`,
-		at.Unix(), machines[0], set, at.UTC().Format(time.RFC1123), strings.Join(names, ","), at.UTC().Format(time.RFC3339))
+		at.Unix(), machines[0], set, ends.UTC().Format(time.RFC1123), strings.Join(names, ","), at.UTC().Format(time.RFC3339))
 }
 
 func (p *corridor) ordered() int { return p.set.ordered() }

@@ -2,6 +2,8 @@ package replay
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,4 +65,27 @@ func Script(t *testing.T, w World, limits scale.Limits, spot bool, demand []floa
 		t.Fatal(err)
 	}
 	return m.values()
+}
+
+// Told is what a pool hears of evictions while so many Spot machines run for so many minutes: the minute, how many machines,
+// and for when.
+func Told(t *testing.T, p Policy, w World, minutes, n int) (told []string) {
+	t.Helper()
+	at := time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+	f := newFleet(&w, at, time.Duration(minutes)*time.Minute, 1)
+	s := &senses{step: time.Minute, start: at}
+	f.begin(0, n)
+	if _, err := newCorridor(&p, f, s, n, newTape(false)); err != nil {
+		t.Fatal(err)
+	}
+	for m := range minutes {
+		now := time.Duration(m) * time.Minute
+		f.evict(now)
+		f.warn(now, time.Minute)
+		for _, a := range s.arrived(now) {
+			_, ends, _ := strings.Cut(string(a.body), `"NotBefore":"`)
+			told = append(told, fmt.Sprintf("%d of %d for %s", m, strings.Count(string(a.body), "machine_"), ends[17:22]))
+		}
+	}
+	return told
 }

@@ -14,6 +14,8 @@ type machine struct {
 	zone   int
 	// born is when it was ordered and paid for, upAt when the platform has made it, servesAt when it takes load.
 	born, upAt, servesAt time.Duration
+	// warned is true once its eviction was told of beforehand.
+	warned bool
 }
 
 // fleet is the machines of one run and what happens to them. It knows neither policies nor ARM.
@@ -32,8 +34,9 @@ type fleet struct {
 	gone, missed int
 	// moves are the changes that were ordered.
 	moves []move
-	// onEviction is told which machines of a zone went, by their serial numbers.
+	// onEviction is told which machines of a zone went, by their serial numbers; onNotice which will, and when.
 	onEviction func(now time.Duration, zone int, machines []int)
+	onNotice   func(now, ends time.Duration, machines []int)
 }
 
 // move is a change that was ordered; by is how many instances more, 0 for a change of the mix alone.
@@ -155,7 +158,34 @@ func (f *fleet) event(now time.Duration, kind, zone string, n int) {
 	f.events = append(f.events, Event{At: f.start.Add(now), Kind: kind, Zone: zone, Instances: n})
 }
 
-// evict takes away what the zones no longer carry: the youngest go first.
+// warn tells of the machines whose zone will no longer carry them when the notice is over. It looks ahead by whole steps:
+// a notice shorter than a step is heard no earlier than the eviction.
+func (f *fleet) warn(now, step time.Duration) {
+	ahead := time.Duration(f.world.Spot.NoticeSeconds * float64(time.Second)).Truncate(step)
+	if ahead <= 0 || f.onNotice == nil {
+		return
+	}
+	for zone := range f.market.Zones {
+		doomed := -f.room(zone, now+ahead)
+		for i := range f.machines {
+			if m := &f.machines[i]; m.spot && m.zone == zone && !m.warned {
+				doomed++
+			}
+		}
+		var names []int
+		for i := len(f.machines) - 1; i >= 0 && len(names) < doomed; i-- {
+			if m := &f.machines[i]; m.spot && m.zone == zone && !m.warned {
+				m.warned = true
+				names = append(names, m.serial)
+			}
+		}
+		if len(names) > 0 {
+			f.onNotice(now, now+ahead, names)
+		}
+	}
+}
+
+// evict takes away what the zones no longer carry: those that were warned go first, then the youngest.
 func (f *fleet) evict(now time.Duration) {
 	for zone := range f.market.Zones {
 		room, have := f.room(zone, now), 0
@@ -169,10 +199,12 @@ func (f *fleet) evict(now time.Duration) {
 		}
 		gone := have - room
 		var names []int
-		for i := len(f.machines) - 1; i >= 0 && len(names) < gone; i-- {
-			if m := f.machines[i]; m.spot && m.zone == zone {
-				f.machines = append(f.machines[:i], f.machines[i+1:]...)
-				names = append(names, m.serial)
+		for _, warned := range []bool{true, false} {
+			for i := len(f.machines) - 1; i >= 0 && len(names) < gone; i-- {
+				if m := f.machines[i]; m.spot && m.zone == zone && m.warned == warned {
+					f.machines = append(f.machines[:i], f.machines[i+1:]...)
+					names = append(names, m.serial)
+				}
 			}
 		}
 		f.gone += gone

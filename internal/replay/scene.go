@@ -131,6 +131,7 @@ func (s *scene) play(ctx context.Context, p pilot, m *meter) error {
 		}
 		now := time.Duration(i) * s.step
 		s.fleet.evict(now)
+		s.fleet.warn(now, s.step)
 		c := s.fleet.count(now)
 		w := s.load.step(s.demand[i], c.regular+c.spot, s.step)
 		m.step(i, c, &w, p.ordered())

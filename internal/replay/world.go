@@ -94,7 +94,8 @@ type SpotMarket struct {
 	// UpHours and DownHours are the mean times for which a zone of the model markov has Spot, and has none.
 	UpHours   float64 `json:"up_hours"`
 	DownHours float64 `json:"down_hours"`
-	// NoticeSeconds is how long before its end a machine is told; it is counted, and nothing of its load is saved.
+	// NoticeSeconds is how long before its end a machine is told, in whole steps: the policy hears of a notice at the end of
+	// the step in which it is given, and of one shorter than a step with the eviction. Nothing of its load is saved.
 	NoticeSeconds float64 `json:"notice_seconds"`
 	// EvictionLowers is true when evicted machines leave the scale set's nominal count, as with the eviction policy
 	// Delete; false when they stay in it (facts: VMSS 2.2).

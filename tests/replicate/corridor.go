@@ -70,9 +70,9 @@ func (s *setup) corridorWorld() replay.World {
 	world := replay.DefaultWorld().WithSpot(s.spot23)
 	world.StepSeconds, world.Capacity, world.ObjectivePercent, world.StartInstances = int(tick/time.Second), 1, 100, target
 	// The paper's simulator orders in the tick of a loss; here the loss is heard of at the end of the step, which counts
-	// into the cold start. Evicted machines stay in the nominal count, as they do on Flexible sets in the field.
+	// into the cold start, and nobody is warned. Evicted machines stay in the nominal count, as they do on Flexible sets in the field.
 	cold := ((coldStart - 1) * tick).Seconds()
-	world.Spot.EvictionLowers = false
+	world.Spot.EvictionLowers, world.Spot.NoticeSeconds = false, 0
 	world.Boot, world.StartSeconds, world.DeleteSeconds = replay.Span{MedianSeconds: cold, P95Seconds: cold, MaxSeconds: cold}, 0, 0
 	world.Prices = replay.Prices{Regular: dearer, Spot: 1, Currency: "of one Spot instance"}
 	return world
