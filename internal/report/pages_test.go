@@ -23,8 +23,10 @@ func result(steps int) *replay.Result {
 		Traces:      []replay.Source{{Name: "a"}, {Name: "b"}},
 		Measures:    []replay.Measure{{Name: "unmet_share", Unit: "%", Better: "lower", About: "Demand not served."}},
 		Assumptions: []replay.Assumption{{Name: "boot_seconds", Value: 90, Unit: "s", About: "median"}},
-		Verdicts:    []replay.Verdict{{Text: "next is better than now"}},
-		Gates:       []replay.Gate{{Policy: "next", Measure: "unmet_share", Allowed: 1, Worse: 3}},
+		Verdicts: []replay.Verdict{{
+			Text: "next is worse than now", Cases: []replay.Case{{Trace: "b", Verdict: replay.Worse, Why: "spends more"}},
+		}},
+		Gates: []replay.Gate{{Policy: "next", Measure: "unmet_share", Allowed: 1, Worse: 3}},
 	}
 	for _, policy := range []string{"next", "now"} {
 		r.Summaries = append(r.Summaries, replay.Summary{Policy: policy, Runs: 4, Values: map[string]replay.Quantile{"unmet_share": {Mean: 2, P10: 1, P90: 3}}})
@@ -68,6 +70,12 @@ func TestAReplayBecomesAPage(t *testing.T) {
 	write(t, p)
 	if p.Today != "now" {
 		t.Errorf("today is %q", p.Today)
+	}
+	if d := cmp.Diff([]string{"Gate unmet share fails: next is 3.00 % worse than today, whose mean is nought, and may be 1.00 % worse."}, p.Summary); d != "" {
+		t.Errorf("the summary:\n%s", d)
+	}
+	if len(p.Cases) != 1 || !strings.Contains(p.Cases[0], "on b, worse: spends more") {
+		t.Errorf("the cases are %q", p.Cases)
 	}
 	// Two rows for all traces, then one for each policy on each trace.
 	if len(p.Verdicts) != 6 || p.Verdicts[0].Trace != "all traces" {

@@ -35,7 +35,7 @@ func OfReplay(title string, r *replay.Result) *Page {
 			Policy: v.Policy, Against: v.Against, Verdict: v.Verdict, Cost: v.CostPercent, Unmet: v.UnmetPoints, SpeedUp: v.SpeedUp, Runs: runsText(&v),
 		})
 		for _, c := range v.Cases {
-			p.Summary = append(p.Summary, fmt.Sprintf("%s on %s, %s: %s.", v.Policy, c.Trace, c.Verdict, c.Why))
+			p.Cases = append(p.Cases, fmt.Sprintf("%s on %s, %s: %s.", v.Policy, c.Trace, c.Verdict, c.Why))
 		}
 	}
 	for _, g := range r.Gates {
@@ -123,7 +123,16 @@ func gateText(g replay.Gate) string {
 	if !g.Passed {
 		verb = "fails"
 	}
-	return fmt.Sprintf("Gate %s %s: %s is worse than today by %.2f %%, and %.2f %% are allowed.", words(g.Measure), verb, g.Policy, g.Worse, g.Allowed)
+	which := "worse"
+	if g.Worse < 0 {
+		which = "better"
+	}
+	today := "today"
+	if g.Today == 0 {
+		today = "today, whose mean is nought"
+	}
+	return fmt.Sprintf("Gate %s %s: %s is %.2f %% %s than %s, and may be %.2f %% worse.", words(g.Measure), verb, g.Policy,
+		math.Abs(g.Worse), which, today, g.Allowed)
 }
 
 // runsText says how single runs compare.

@@ -24,6 +24,8 @@ type Page struct {
 	Kind string `json:"kind"`
 	// Summary are sentences shown under the title.
 	Summary []string `json:"summary,omitempty"`
+	// Cases are sentences that explain the verdicts, shown below them.
+	Cases []string `json:"cases,omitempty"`
 	// Today names the policy that the others are compared with, empty for the first one.
 	Today string `json:"today,omitempty"`
 	// Comparisons set each candidate against every other policy.

@@ -44,6 +44,12 @@ async function look(theme) {
   assert.ok((await page.locator("#decisions tbody tr").count()) > 0, "decisions are listed");
   await shot("one");
 
+  assert.ok(await page.locator("#cases summary").isVisible(), "what explains the verdicts is below them");
+  await page.click("#cases summary");
+  assert.match(await page.locator("#cases li").first().innerText(), /flash crowd/, "a case is told");
+  await page.click("#cases summary");
+  assert.ok(!(await page.locator("#comparison").innerText()).match(/[−+]0(\.0+)? /), "nought has no sign");
+
   // Two policies side by side, and their difference.
   const policies = await page.locator("#second option").count();
   if (policies > 2) {

@@ -37,6 +37,7 @@ func page() *report.Page {
 	p := &report.Page{
 		Title: "A week of web under two policies", Kind: "closed loop · what the policy does changes what its signals say",
 		Summary: []string{"next spends less than now at the same unmet demand."},
+		Cases:   []string{"next on flash crowd, trade: spends less and leaves more of the load unmet than static_peak."},
 		Today:   "now",
 		Comparisons: []report.Comparison{
 			{Policy: "next", Against: "now", Verdict: "better", Cost: -18.2, Unmet: 0, SpeedUp: new(float64), Runs: "2 better"},

@@ -13,9 +13,15 @@
 
   $("title").textContent = page.title;
   $("kind").textContent = page.kind;
-  const list = element("ul");
-  for (const s of page.summary || []) list.append(element("li", s));
-  if (list.children.length) $("summary").append(list);
+  for (const [place, sentences] of [["summary", page.summary], ["cases", page.cases]]) {
+    if (!sentences?.length) continue;
+    const list = element("ul");
+    for (const s of sentences) list.append(element("li", s));
+    $(place).append(list);
+    $(place).hidden = false;
+  }
+  // On paper nothing can be unfolded.
+  addEventListener("beforeprint", () => { $("cases").open = true; });
 
   // The comparisons: each candidate against every other policy.
   function row(place, cells, tag = "td") {
@@ -24,7 +30,10 @@
     place.append(r);
     return r;
   }
-  const signed = (v, digits, unit) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(digits) + unit;
+  const signed = (v, digits, unit) => {
+    const text = Math.abs(v).toFixed(digits);
+    return (Number(text) === 0 ? "" : v > 0 ? "+" : "−") + text + unit;
+  };
   function comparisonTable() {
     const all = page.comparisons || [], table = $("comparison");
     $("s-comparison").hidden = !all.length;
