@@ -93,8 +93,8 @@ test_by_deadline_follows_its_plan_outside_the_span if {
 test_by_deadline_returns_with_a_margin_of_a_twentieth_unless_told_otherwise if {
 	plain := object.remove(_night, {"margin"})
 	behind := mix.by_deadline(plain) with input as _batch(12600, 349, 100)
-	ahead := mix.by_deadline(plain) with input as _batch(12600, 350, 100)
 	behind == mix.by_deadline(_night) with input as _batch(12600, 349, 100)
+	ahead := mix.by_deadline(plain) with input as _batch(12600, 350, 100)
 	ahead == mix.by_deadline(_night) with input as _batch(12600, 350, 100)
 }
 
