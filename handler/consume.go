@@ -21,9 +21,6 @@ import (
 // takeDrain is how long a batch in hand may take after an order to shut down; an orchestrator gives 30 seconds in all.
 const takeDrain = 15 * time.Second
 
-// panicsBorne is how often one batch may make the engine panic before its events are taken one by one.
-const panicsBorne = 3
-
 func consumeCommand(h *hall) *cobra.Command {
 	return &cobra.Command{
 		Use:   "consume",
@@ -92,17 +89,15 @@ type intake struct {
 	source   string
 	instance string
 	deadline time.Duration
-	now      func() time.Time
-
-	mu     sync.Mutex
-	panics map[string]int
+	rescue   *rescue
 }
 
 func newIntake(h *house, config *Config, f *following) *intake {
-	return &intake{
-		house: h, doors: newDoors(h.corridor, config.Deadline, h.log), source: strings.ToLower(f.hub.Name()), instance: writerName(),
-		deadline: config.Deadline, now: config.Clock.Now, panics: map[string]int{},
+	in := &intake{
+		house: h, doors: newDoors(h, config), source: strings.ToLower(f.hub.Name()), instance: writerName(), deadline: config.Deadline,
 	}
+	in.rescue = newRescue(in.ingest, h, config.Clock.Now)
+	return in
 }
 
 func (in *intake) options(ctx context.Context, f *following) hub.ConsumerOptions {
@@ -114,22 +109,18 @@ func (in *intake) options(ctx context.Context, f *following) hub.ConsumerOptions
 }
 
 // take has a batch decided. Whatever the error, the batch comes again: only trouble with the ledger, or a fault of ours,
-// makes one. A batch that makes the engine panic over and over is taken event by event.
+// makes one.
 func (in *intake) take(ctx context.Context, b hub.Batch) error {
 	begun := time.Now()
 	batch := in.batch(b.Partition, b.Events)
-	report, err := in.ingest(ctx, batch)
+	report, err := in.rescue.take(ctx, batch)
 	log := in.log.With(slog.String("invocation", batch.Invocation), slog.String("source", in.source+"/"+b.Partition),
 		slog.Int64("first_sequence", b.Events[0].Sequence), slog.Int64("last_sequence", b.Events[len(b.Events)-1].Sequence),
 		slog.Int64("took_ms", time.Since(begun).Milliseconds()))
-	if panicked(err) && in.count(b.Partition) >= panicsBorne {
-		return in.singly(ctx, b, log)
-	}
 	if err != nil {
 		// The consumer tells of it too, and tries again.
 		return err
 	}
-	in.forget(b.Partition)
 	log.LogAttrs(ctx, slog.LevelInfo, "batch decided", reportAttrs(report)...)
 	return nil
 }
@@ -151,47 +142,6 @@ func (in *intake) batch(partition string, events []hub.Event) engine.Batch {
 		}
 	}
 	return out
-}
-
-// singly takes events one by one, and keeps the one that makes the engine panic as a dead letter: a fault of ours must
-// not stop a partition, and what it concerns must not be lost.
-func (in *intake) singly(ctx context.Context, b hub.Batch, log *slog.Logger) error {
-	for _, e := range b.Events {
-		batch := in.batch(b.Partition, []hub.Event{e})
-		_, err := in.ingest(ctx, batch)
-		if panicked(err) {
-			source, beside := batch.Events[0].Source, batch.Events[0].Properties.Kept()
-			log.ErrorContext(ctx, "event kept as a dead letter after a panic", slog.Int64("sequence", e.Sequence), slog.Any("error", err))
-			err = in.memory.Keep(ctx, []scale.DeadLetter{{
-				Source: source, ReceivedAt: in.now(), Body: e.Body, Application: beside.Application, System: beside.System,
-				Rejections: []scale.Rejection{{Reason: "panic", Detail: err.Error()}},
-			}})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	in.forget(b.Partition)
-	return nil
-}
-
-// panicked reports whether an error stands for a panic of the engine's.
-func panicked(err error) bool {
-	var no *refusal
-	return errors.As(err, &no)
-}
-
-func (in *intake) count(partition string) int {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.panics[partition]++
-	return in.panics[partition]
-}
-
-func (in *intake) forget(partition string) {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	delete(in.panics, partition)
 }
 
 // sweep sweeps over and over until ctx ends. Several processes may do so at once; each leaves alone what another has just

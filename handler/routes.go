@@ -45,7 +45,7 @@ type corridor interface {
 //
 //	200  decided, "hold" and kept dead letters included, and ARM being down: that is not the batch's fault
 //	400  not an invocation as the host writes it; 403, 404, 405, 413, 415 not from the host at all, or not for us
-//	500  a fault of ours
+//	500  a fault of ours: the third time, the event at fault is kept as a dead letter
 //	503  Table storage in trouble, or our deadline passed: the batch must come again
 //
 // Every other status than 200 makes the host try the batch again as often as function.json says; then it moves on.
@@ -56,6 +56,8 @@ type corridor interface {
 // send, or a name that was bound to this address, is refused.
 type doors struct {
 	corridor corridor
+	// rescue is the way of batches to it.
+	rescue *rescue
 	// deadline bounds one invocation; grace is how much longer an engine that does not heed it is waited for.
 	deadline time.Duration
 	grace    time.Duration
@@ -77,8 +79,9 @@ type bodyReader struct {
 	parser invocation.Parser
 }
 
-func newDoors(c corridor, deadline time.Duration, log *slog.Logger) *doors {
-	d := &doors{corridor: c, deadline: deadline, grace: engineGrace, wall: time.Now, log: log, largest: maxBody}
+func newDoors(h *house, config *Config) *doors {
+	d := &doors{corridor: h.corridor, deadline: config.Deadline, grace: engineGrace, wall: time.Now, log: h.log, largest: maxBody}
+	d.rescue = newRescue(d.ingest, h, config.Clock.Now)
 	d.readers.New = func() any { return new(bodyReader) }
 	return d
 }
@@ -182,7 +185,10 @@ func (d *doors) decide(ctx context.Context, parser *invocation.Parser, door stri
 		return engine.Report{}, refuse(http.StatusBadRequest, "read batch of %d bytes: %w", len(body), err)
 	}
 	v.see(inv)
-	batch := batchOf(inv, v.invocation)
+	return d.rescue.take(ctx, batchOf(inv, v.invocation))
+}
+
+func (d *doors) ingest(ctx context.Context, batch engine.Batch) (engine.Report, error) {
 	return d.await(ctx, func(ctx context.Context) (engine.Report, error) { return d.corridor.Ingest(ctx, batch) })
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"trimtab/internal/engine"
+	"trimtab/internal/ledger"
 	"trimtab/internal/scale"
 )
 
@@ -47,7 +48,11 @@ func always(report engine.Report, err error) script {
 }
 
 func doorsTo(c corridor, log io.Writer) *doors {
-	return newDoors(c, time.Minute, slog.New(slog.NewJSONHandler(log, nil)))
+	return doorsOver(c, log, ledger.NewMemory())
+}
+
+func doorsOver(c corridor, log io.Writer, memory *ledger.Memory) *doors {
+	return newDoors(&house{corridor: c, log: slog.New(slog.NewJSONHandler(log, nil)), memory: localMemory{memory}}, &Config{Deadline: time.Minute})
 }
 
 const (
@@ -144,6 +149,55 @@ func TestStatusIsTheRetryContract(t *testing.T) {
 				t.Errorf("log %q lacks %q", log.String(), tt.said)
 			}
 		})
+	}
+}
+
+func TestAnEventThatMakesTheEnginePanicIsKeptBeforeTheHostMovesOn(t *testing.T) {
+	var function struct {
+		Retry struct{ MaxRetryCount int }
+	}
+	text, err := os.ReadFile("../function/function.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &function); err != nil || function.Retry.MaxRetryCount < panicsBorne {
+		t.Fatalf("the host tries again %d times, %d panics are borne: %v", function.Retry.MaxRetryCount, panicsBorne, err)
+	}
+	var taken []int64
+	c := script{ingest: func(_ context.Context, b engine.Batch) (engine.Report, error) {
+		for _, e := range b.Events {
+			if e.Source.Sequence == 41 {
+				panic("a fault of ours")
+			}
+			taken = append(taken, e.Source.Sequence)
+		}
+		return engine.Report{Events: len(b.Events)}, nil
+	}}
+	var log bytes.Buffer
+	memory := ledger.NewMemory()
+	doors := doorsOver(c, &log, memory)
+	for try := 1; try < panicsBorne; try++ {
+		if got, _ := answerOf(t, doors, post("/function", eventsBody, nil)); got != http.StatusInternalServerError {
+			t.Errorf("try %d: status %d, want 500", try, got)
+		}
+	}
+	got, lines := answerOf(t, doors, post("/function", eventsBody, nil))
+	if got != http.StatusOK || len(lines) != 1 || lines[0] != "1 of 2 events kept as dead letters" {
+		t.Errorf("status %d, %q", got, lines)
+	}
+	if diff := cmp.Diff([]int64{42}, taken); diff != "" {
+		t.Error(diff)
+	}
+	letters, err := memory.DeadLetters(t.Context(), 10)
+	if err != nil || len(letters) != 1 {
+		t.Fatalf("%d dead letters: %v", len(letters), err)
+	}
+	if l := letters[0]; string(l.Body) != `{"n":41}` || l.Source.Sequence != 41 || l.Rejections[0].Reason != "panic" {
+		t.Errorf("dead letter %+v", l)
+	}
+	// The next panic of the partition is borne anew.
+	if got, _ := answerOf(t, doors, post("/function", eventsBody, nil)); got != http.StatusInternalServerError {
+		t.Errorf("status %d, want 500", got)
 	}
 }
 

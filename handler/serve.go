@@ -45,7 +45,7 @@ func serve(ctx context.Context, h *hall) error {
 		return cannotStart(err)
 	}
 	log, bundle := house.log, house.supplied.shelf.Policies()
-	doors := newDoors(house.corridor, config.Deadline, log)
+	doors := newDoors(house, config)
 	listener, err := openPort(ctx, config.Port)
 	if err != nil {
 		return cannotStart(errors.Join(err, house.close()))
