@@ -80,14 +80,29 @@ func TestDecide(t *testing.T) {
 			v.Orders.Pin = order(60, 7)
 			v.Memory.InFlight = &scale.Capacity{}
 		}, 10, "in_flight", true},
-		"a fault of the whole policy holds":                {20, func(_ *scale.View, p *scale.Proposal) { p.Fault = "undefined" }, 10, "policy_fault", true},
-		"no known reason holds":                            {0, func(_ *scale.View, p *scale.Proposal) { p.Known = false }, 10, "no_known_reason", true},
-		"no known reason grows to the default":             {0, func(v *scale.View, p *scale.Proposal) { p.Known = false; v.Rails.Limits.Default = 15 }, 15, "default_count", false},
-		"no known reason never shrinks to the default":     {0, func(v *scale.View, p *scale.Proposal) { p.Known = false; v.Rails.Limits.Default = 5 }, 10, "no_known_reason", true},
-		"the upper limit clamps":                           {99, nil, 40, "limit_max", false},
-		"the lower limit clamps":                           {0, nil, 2, "limit_min", false},
-		"the platform's limit clamps":                      {35, func(v *scale.View, _ *scale.Proposal) { v.Facts.PlatformMax = 30 }, 30, "platform_max", false},
-		"a platform limit below the lower limit holds":     {35, func(v *scale.View, _ *scale.Proposal) { v.Facts.PlatformMax = 1 }, 10, "platform_below_min", true},
+		"a fault of the whole policy holds":            {20, func(_ *scale.View, p *scale.Proposal) { p.Fault = "undefined" }, 10, "policy_fault", true},
+		"no known reason holds":                        {0, func(_ *scale.View, p *scale.Proposal) { p.Known = false }, 10, "no_known_reason", true},
+		"no known reason grows to the default":         {0, func(v *scale.View, p *scale.Proposal) { p.Known = false; v.Rails.Limits.Default = 15 }, 15, "default_count", false},
+		"no known reason never shrinks to the default": {0, func(v *scale.View, p *scale.Proposal) { p.Known = false; v.Rails.Limits.Default = 5 }, 10, "no_known_reason", true},
+		"the upper limit clamps":                       {99, nil, 40, "limit_max", false},
+		"the lower limit clamps":                       {0, nil, 2, "limit_min", false},
+		"the platform's limit clamps":                  {35, func(v *scale.View, _ *scale.Proposal) { v.Facts.PlatformMax = 30 }, 30, "platform_max", false},
+		"a platform limit below the lower limit holds": {35, func(v *scale.View, _ *scale.Proposal) { v.Facts.PlatformMax = 1 }, 10, "platform_below_min", true},
+		"a pool whose room is held by what is missing comes near its minimum": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.PlatformMax = 5, 12
+			v.Facts.Live, v.Memory.Drift = &scale.Live{Instances: 1}, &scale.Drift{Seen: 9, Sure: 9}
+		}, 3, "platform_max", false},
+		"a pool whose room is held by what is missing shrinks no further than it wants": {8, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.PlatformMax, v.Facts.Capacity = 5, 12, 30
+			v.Facts.Live, v.Memory.Drift = &scale.Live{Instances: 15}, &scale.Drift{Seen: 15, Sure: 15}
+		}, 8, "track", false},
+		"a pool whose room failed machines hold is cleaned": {20, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.PlatformMax = 5, 10
+			v.Rails.Clean, v.Rails.Repair = scale.Cleaning{Failed: true}, scale.Repair{Instances: 1}
+			v.Facts.Live = &scale.Live{Instances: 1, Failed: 9, FailedNames: []string{"a", "b"}}
+			v.Memory.Dead = map[string]time.Time{"a": now.Add(-time.Hour)}
+			v.Memory.Drift = &scale.Drift{Seen: 9, Sure: 9}
+		}, 1, "clean", false},
 		"a missing signal stops a shrink":                  {6, signal(scale.SignalMissing), 10, "signal_missing", true},
 		"a stale signal stops a shrink":                    {6, signal(scale.SignalStale), 10, "signal_stale", true},
 		"a partial signal stops a shrink":                  {6, signal(scale.SignalPartial), 10, "signal_partial", true},

@@ -23,16 +23,26 @@ func limits(w *walk) {
 // leaves no number that is right: hold.
 func platform(w *walk) {
 	f := w.view.Facts
-	most := w.platformMax()
+	most := w.room()
 	if f.PlatformMax <= 0 || w.number <= most {
 		return
 	}
-	if most < w.view.Rails.Limits.Min {
+	if least := w.view.Rails.Limits.Min; most < least && f.PlatformMax < least {
 		w.set("platform", "platform_below_min", w.from, time.Time{}, f.PlatformMaxRule)
 		w.halted = true
 		return
 	}
 	w.set("platform", "platform_max", most, time.Time{}, f.PlatformMaxRule)
+}
+
+// room is how far the platform lets the number go. Where what is missing or serves nobody holds the room for the lower limit,
+// the pool comes as near to it as it can, is cleaned meanwhile, and shrinks no further than it wants to.
+func (w *walk) room() int {
+	most, least := w.platformMax(), w.view.Rails.Limits.Min
+	if most < least && w.view.Facts.PlatformMax >= least {
+		most = max(most, min(w.from, w.number))
+	}
+	return most
 }
 
 // platformMax is how many instances the platform leaves room for: machines that are missing still hold their place in
@@ -272,9 +282,9 @@ func edge(w *walk) {
 	}
 	grows := w.number > w.from
 	limits(w)
-	if f := w.view.Facts; f.PlatformMax > 0 && w.number > w.platformMax() {
+	if f := w.view.Facts; f.PlatformMax > 0 && w.number > w.room() {
 		// What the platform has no room for is no reason to shrink: nobody has asked for that.
-		most := w.platformMax()
+		most := w.room()
 		if grows {
 			most = max(most, w.from)
 		}

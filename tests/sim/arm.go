@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -44,6 +45,12 @@ type set struct {
 	off []string
 	// evicted is how many were deallocated by evictions, and may still hold their place.
 	evicted int
+	// powered sets have machines with names throughout: stopped are those that others deallocated, evictions among them, failed
+	// those that failed and do not run. Both keep their place. started is when people started machines, meddled the last of it.
+	powered         bool
+	stopped, failed []string
+	started         map[string]time.Time
+	meddled         time.Time
 }
 
 // operation is a change that was accepted.
@@ -54,8 +61,8 @@ type operation struct {
 	failure *scale.FleetError
 	ended   time.Time
 	expires time.Duration
-	// wakes are the machines that it starts.
-	wakes []string
+	// power is what it does to machines by name.
+	power
 }
 
 func (s *set) etag() string { return fmt.Sprintf("%q", strconv.Itoa(s.generation)) }
@@ -115,10 +122,10 @@ func (f fleetPort) Read(ctx context.Context, id string) (scale.Facts, error) {
 
 // fleet is the port to the scale sets: every other history has one that counts machines.
 func (w *world) fleet() engine.Fleet {
-	if w.kind == Quota {
+	if w.kind == Quota || w.kind == Parked {
 		return quotaFleet{countingFleet{fleetPort{w}}}
 	}
-	if w.o.Seed%2 == 0 {
+	if w.o.Seed%2 == 0 || w.kind == Clean {
 		return countingFleet{fleetPort{w}}
 	}
 	return fleetPort{w}
@@ -174,7 +181,7 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 		if c.ETag != s.etag() && !byName(&c) {
 			return nil, fleetError("change", scale.ClassPrecondition, 412, "PreconditionFailed", 0)
 		}
-		if c.Capacity != nil && s.quota > 0 && *c.Capacity > s.capacity && *c.Capacity-s.capacity+max(s.capacity, s.live) > s.quota {
+		if s.quota > 0 && (c.Capacity != nil && *c.Capacity > s.capacity && *c.Capacity-s.capacity+s.taken() > s.quota || !s.spot && len(c.Start) > 0 && s.taken()+len(c.Start) > s.quota) {
 			// Refused whole, though a part of it would fit (facts: VMSS 5.5 row 7).
 			class := scale.ClassQuota
 			if s.spot {
@@ -192,7 +199,7 @@ func (f fleetPort) Change(ctx context.Context, id string, c scale.Change) (scale
 		case len(c.Start) > 0:
 			op = s.wake(c.Start, ours)
 		default:
-			op = s.write(c.Capacity, c.Mix, ours)
+			op = s.write(c.Capacity, c.Mix, ours, power{})
 		}
 		if op.done {
 			return scale.Accepted{Done: true}, nil
@@ -229,7 +236,7 @@ var failures = []*scale.FleetError{
 
 // write takes a new count: absolute, the older operation preempted by it (facts: VMSS 0.1, 0.5, 1.4). Machines are made
 // or deleted by the difference of the nominal counts (VMSS 0.2).
-func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string) *operation {
+func (s *set) write(capacity *int, mix *scale.Mix, ours *change, by power) *operation {
 	w := s.w
 	if s.current != nil && !s.current.done {
 		s.finish(s.current, fleetError("follow", scale.ClassPreempted, 200, "OperationPreempted", 0))
@@ -244,7 +251,7 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string
 	}
 	s.generation++
 	w.serial++
-	op := &operation{token: fmt.Sprintf("%s#%d?%s", s.id, w.serial, canary), ours: ours, expires: 2 * time.Hour, wakes: wakes}
+	op := &operation{token: fmt.Sprintf("%s#%d?%s", s.id, w.serial, canary), ours: ours, expires: 2 * time.Hour, power: by}
 	s.operations[op.token], s.current, s.state = op, op, "Updating"
 	if ours != nil {
 		ours.operation = op
@@ -259,7 +266,9 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string
 	if _, hit := w.fault(faultExpired); hit {
 		op.expires = 0
 	}
-	made := s.capacity - before
+	made, wakes := s.capacity-before, by.wakes
+	var back []string
+	wrecked := 0
 	var failure *scale.FleetError
 	if r, hit := w.fault(faultOpFails); hit {
 		// Fails wholly or in part: some machines are made, the nominal count stays (facts: VMSS 0.2, 3.3).
@@ -268,6 +277,10 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string
 			made = r.IntN(made + 1)
 		}
 		wakes = wakes[:r.IntN(len(wakes)+1)]
+		if s.powered {
+			back = by.parks[r.IntN(len(by.parks)+1):]
+			wrecked = r.IntN(max(0, s.capacity-before-made) + 1)
+		}
 		lasts = max(lasts, time.Second)
 	}
 	if lasts == 0 {
@@ -279,13 +292,15 @@ func (s *set) write(capacity *int, mix *scale.Mix, ours *change, wakes ...string
 		// Somebody else's write to another part of the model.
 		w.after(time.Duration(r.Int64N(int64(lasts))), "preempt "+s.id, func() {
 			if !op.done {
-				s.write(nil, nil, nil)
+				s.write(nil, nil, nil, power{})
 			}
 		})
 	}
 	w.after(lasts, "operation ends "+s.id, func() {
 		if !op.done {
 			s.make(made, wakes)
+			s.back(back)
+			s.wreck(wrecked)
 			s.finish(op, failure)
 		}
 	})
@@ -338,11 +353,17 @@ func (f fleetPort) Follow(ctx context.Context, token string) (scale.Progress, er
 }
 
 // evict takes Spot machines away (facts: VMSS 2.2): with Delete the nominal count may fall too, with Deallocate it stays.
-func (s *set) evict(n int, deallocate bool) {
+func (s *set) evict(r *rand.Rand, n int, deallocate bool) {
 	n = min(n, s.live)
-	s.live -= n
-	if deallocate {
-		s.evicted += n
+	switch {
+	case s.powered && deallocate:
+		s.down(r, n, &s.stopped)
+	case s.powered:
+		s.down(r, n, nil)
+	default:
+		if s.live -= n; deallocate {
+			s.evicted += n
+		}
 	}
 	if !deallocate && s.lowers && n > 0 {
 		s.capacity = max(0, s.capacity-n)

@@ -175,6 +175,7 @@ func (w *world) trouble() {
 		w.handOver(r)
 	}
 	w.quotas()
+	w.meddle()
 	for _, p := range w.rows {
 		s := w.sets[p.ScaleSet]
 		if r, hit := w.fault(faultZero); hit && w.now.Sub(s.zeroUntil) > 15*time.Minute {
@@ -184,15 +185,18 @@ func (w *world) trouble() {
 		if r, hit := w.fault(faultForeign); hit {
 			// Another controller, a person, a pipeline (facts: VMSS 5.5, row 8).
 			n := 1 + r.IntN(p.Rails.Limits.Max+3)
+			if s.powered {
+				n = min(n, s.platformMax)
+			}
 			w.note("foreign write")
-			s.write(&n, nil, nil)
+			s.write(&n, nil, nil, power{})
 		}
 		if r, hit := w.fault(faultEviction); hit && s.spot {
 			n := 1 + r.IntN(5)
 			if r.IntN(4) == 0 {
 				n = s.live
 			}
-			s.evict(n, r.IntN(3) == 0)
+			s.evict(r, n, r.IntN(3) == 0)
 			w.announce(r, p, n)
 		}
 		if p.whole != nil {

@@ -304,7 +304,7 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 	}
 	switch {
 	case ours.Verb != "" || ours.Direction == scale.Clean:
-		w.checkPowered(p, ours)
+		w.checkPowered(s, p, ours)
 	case len(c.Delete) > 0:
 		w.checkDeleted(s, p, ours, c)
 	}
@@ -319,7 +319,8 @@ func (w *world) checkApplied(s *set, c *scale.Change, ours *change) {
 			// A growth that a quota cuts short of the minimum, after others shrank the set, leaves nothing: it comes nearer.
 			w.broken(3, "%s is set to %d for %d machines, outside [%d, %d] or above %d", p.Name, n, to, l.Min, l.Max, s.platformMax)
 		}
-		if made := s.live + n - s.capacity; p.other() == nil && w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max {
+		w.checkCrowd(s, p, ours, n)
+		if made := s.live + n - s.capacity; p.other() == nil && w.chaos && n > s.capacity && s.live <= s.capacity && made > l.Max && !s.meddled.After(ours.StartedAt) {
 			w.broken(3, "%s is set to %d, which makes %d machines of %d: more than %d", p.Name, n, made, s.live, l.Max)
 		}
 	}
@@ -374,11 +375,13 @@ func (w *world) checkOutcome(p *pool, o *scale.Outcome) {
 			w.broken(10, "the change of %s was applied and is written down as %s", p.Name, o.Result)
 		}
 	case scale.Failed:
-		if ours.applied == 0 && o.Code != "ProvisioningStateFailed" {
+		// People may have done part of it.
+		theirs := o.Code == "PartlyApplied" && ours.set.meddled.After(ours.StartedAt)
+		if ours.applied == 0 && o.Code != "ProvisioningStateFailed" && !theirs {
 			w.broken(10, "the change of %s was never applied and is written down as failed", p.Name)
 		}
 	case scale.Superseded:
-		if s := ours.set; ours.applied > 0 && s.current == ours.operation && s.capacity == ours.Capacity() {
+		if s := ours.set; ours.applied > 0 && !(ours.Verb != "" && s.meddled.After(ours.StartedAt)) && s.current == ours.operation && s.capacity == ours.Capacity() {
 			w.broken(10, "the change of %s stands and is written down as superseded", p.Name)
 		}
 	case scale.Preempted:

@@ -73,7 +73,7 @@ type Result struct {
 
 // Counts say how much happened.
 type Counts struct {
-	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Powered, Intents, Pairs, Histories, Quotas, Capped, Tried, Crashes, Lost, Letters, Faults int
+	Events, Invocations, Commits, Conflicts, Entries, Redecided, Changes, Applied, Deletions, Powered, Cleaned, Intents, Pairs, Histories, Quotas, Capped, Tried, Crashes, Lost, Letters, Faults int
 }
 
 // Add sums counts.
@@ -94,6 +94,7 @@ func (c *Counts) Add(o Counts) {
 	c.Capped += o.Capped
 	c.Tried += o.Tried
 	c.Powered += o.Powered
+	c.Cleaned += o.Cleaned
 	c.Crashes += o.Crashes
 	c.Lost += o.Lost
 	c.Letters += o.Letters
@@ -119,7 +120,7 @@ func Run(o Options) Result {
 
 // Command is how a history is run again.
 func (r Result) Command() string {
-	return fmt.Sprintf("go test ./tests/sim -run TestHistories -sim.seed=%d", r.Seed)
+	return fmt.Sprintf("go test ./tests/sim -run TestHistories -sim.seed=%d -sim.kind=%s", r.Seed, r.Kind)
 }
 
 // Shrink looks for a shorter history with the same broken invariant: fewer faults first, then fewer steps. It gives

@@ -240,7 +240,7 @@ func (w *world) produce() {
 	for i := range w.pools {
 		for p := w.pools[i]; p != nil; p = p.half {
 			if s := w.sets[p.ScaleSet]; !w.chaos && s.current != nil && s.current.done {
-				s.live = max(0, s.capacity-len(s.off))
+				s.settle()
 			}
 		}
 		points, body := w.compose(i, minute)

@@ -30,12 +30,16 @@ const (
 	Candidate Kind = "candidate"
 	// Forecast: signals keep a history of their loads.
 	Forecast Kind = "forecast"
+	// Parked: shrinks deallocate machines by name, and growth starts them; people meddle with them.
+	Parked Kind = "parked"
+	// Clean: machines that failed, or were evicted and are off, are deleted at constant number.
+	Clean Kind = "clean"
 )
 
 // Kinds are all there are; each is drawn as often as it stands in shares.
 var (
-	Kinds  = []Kind{Plain, Pair, Group, Quota, Candidate, Forecast}
-	shares = map[Kind]int{Plain: 8, Pair: 5, Group: 2, Quota: 2, Candidate: 2, Forecast: 1}
+	Kinds  = []Kind{Plain, Pair, Group, Quota, Candidate, Forecast, Parked, Clean}
+	shares = map[Kind]int{Plain: 8, Pair: 5, Group: 2, Quota: 2, Candidate: 2, Forecast: 1, Parked: 4, Clean: 3}
 )
 
 // cores is what an instance takes of a group's vCPUs.
@@ -45,7 +49,7 @@ const cores = 4
 func (w *world) drawKind() {
 	r := rand.New(rand.NewPCG(w.o.Seed, 7))
 	w.kind = w.o.Kind
-	n := r.IntN(20)
+	n := r.IntN(27)
 	for _, k := range Kinds {
 		if n -= shares[k]; w.kind == "" && n < 0 {
 			w.kind = k
@@ -74,6 +78,8 @@ func (w *world) drawKind() {
 			least, most = least+p.Rails.Limits.Min, most+p.Rails.Limits.Max
 		}
 		w.policy.(*tracker).vcpus = cores * (least + r.IntN(most-least))
+	case Parked, Clean:
+		w.drawPower(r)
 	case Candidate:
 		for _, p := range w.pools {
 			p.Candidate = &scale.Candidate{Policy: p.Name + nextPolicy, Decides: r.IntN(3) > 0, Attempt: 1}
@@ -109,6 +115,8 @@ func (w *world) addKind() {
 		regular.capacity = r.IntN(whole.Rails.Limits.Max/2 + 1)
 		spot.capacity = r.IntN(whole.Rails.Limits.Max/2 + 1)
 		regular.live, spot.live = regular.capacity, spot.capacity
+	case Parked, Clean:
+		w.addPower(r)
 	case Quota:
 		for _, p := range w.pools {
 			// One quota binds a set that is all of one kind.
@@ -286,11 +294,11 @@ func (w *world) checkHistory(p *pool, row *windowRow, c *scale.Commit) {
 
 // quotas lets the room that quotas leave change.
 func (w *world) quotas() {
-	if w.kind != Quota {
+	if w.kind != Quota && w.kind != Parked {
 		return
 	}
 	for _, p := range w.pools {
-		if r, hit := w.fault(faultRoom); hit {
+		if r, hit := w.fault(faultRoom); hit && w.sets[p.ScaleSet].quota != unbound {
 			w.sets[p.ScaleSet].quota = 1 + r.IntN(p.Rails.Limits.Max+2)
 		}
 	}
@@ -306,7 +314,7 @@ func (f quotaFleet) Quota(ctx context.Context, id string, _ scale.Facts) (*scale
 		if r, hit := w.fault(faultQuota); hit {
 			return nil, fleetError("quota", scale.ClassThrottled, 429, "TooManyRequests", span(r, 5*time.Second, 20*time.Minute))
 		}
-		return max(0, s.quota-max(s.capacity, s.live)), nil
+		return max(0, s.quota-s.taken()), nil
 	})
 	if err != nil {
 		return nil, err

@@ -29,8 +29,15 @@ func (s *set) remove(names []string, ours *change) *operation {
 	s.off = slices.DeleteFunc(s.off, func(name string) bool { return slices.Contains(names, name) })
 	gone := len(there) - len(s.names)
 	s.live -= gone
+	if s.powered {
+		idle := len(s.stopped) + len(s.failed)
+		named := func(name string) bool { return slices.Contains(names, name) }
+		s.stopped = slices.DeleteFunc(slices.Clone(s.stopped), named)
+		s.failed = slices.DeleteFunc(slices.Clone(s.failed), named)
+		gone += idle - len(s.stopped) - len(s.failed)
+	}
 	s.capacity = max(0, s.capacity-gone-(off-len(s.off)))
-	return s.write(nil, nil, ours)
+	return s.write(nil, nil, ours, power{})
 }
 
 // byName reports whether a change names machines.
@@ -48,18 +55,18 @@ func (s *set) park(names []string, ours *change) *operation {
 		}
 	}
 	s.live = len(s.names)
-	return s.write(nil, nil, ours)
+	return s.write(nil, nil, ours, power{parks: names})
 }
 
 // wake begins to start machines that are off; those that are not off it leaves as they are.
 func (s *set) wake(names []string, ours *change) *operation {
 	var wakes []string
 	for _, name := range names {
-		if slices.Contains(s.off, name) {
+		if slices.Contains(s.off, name) || slices.Contains(s.stopped, name) {
 			wakes = append(wakes, name)
 		}
 	}
-	return s.write(nil, nil, ours, wakes...)
+	return s.write(nil, nil, ours, power{wakes: wakes})
 }
 
 // make brings machines in, by the difference of two counts, and those that were started. A count that falls below what
@@ -69,10 +76,21 @@ func (s *set) make(n int, wakes []string) {
 	for _, name := range wakes {
 		if i := slices.Index(s.off, name); i >= 0 {
 			s.off, s.names, s.live = slices.Delete(s.off, i, i+1), append(s.names, name), s.live+1
+		} else if i := slices.Index(s.stopped, name); i >= 0 {
+			// One that was evicted soon after it was started is still known as parked.
+			s.stopped, s.names, s.live = slices.Delete(slices.Clone(s.stopped), i, i+1), append(s.names, name), s.live+1
 		}
 	}
+	if s.powered {
+		// The newest operation brings the set to its model, whatever those before it left undone (facts: VMSS 1.4).
+		n = min(max(n, 0), s.lacks())
+	}
 	if s.live += n; s.live < 0 {
-		s.off, s.live = s.off[:max(0, len(s.off)+s.live)], 0
+		n, s.live = -s.live, 0
+		for _, list := range []*[]string{&s.off, &s.stopped, &s.failed} {
+			k := min(n, len(*list))
+			*list, n = (*list)[:len(*list)-k], n-k
+		}
 	}
 }
 
@@ -81,13 +99,27 @@ func (s *set) each(live *scale.Live) {
 	waking := func(name string) bool {
 		return s.current != nil && !s.current.done && slices.Contains(s.current.wakes, name)
 	}
+	stopping := func(name string) bool {
+		return s.powered && s.current != nil && !s.current.done && slices.Contains(s.current.parks, name)
+	}
 	live.Deallocated = min(s.evicted, max(0, s.capacity-s.live-len(s.off)))
+	s.idle(live)
 	for _, name := range s.machines() {
 		live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, There: true})
 	}
 	for _, name := range s.off {
+		if s.powered && s.moves && waking(name) {
+			// It comes up.
+			count, pending := &live.Regular, &live.PendingRegular
+			if s.spot {
+				count, pending = &live.Spot, &live.PendingSpot
+			}
+			*count, *pending, live.Instances = *count+1, *pending+1, live.Instances+1
+			live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, There: true, Busy: true})
+			continue
+		}
 		live.Deallocated++
-		live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, Off: true, Busy: waking(name)})
+		live.Each = append(live.Each, scale.Machine{Name: name, Spot: s.spot, Off: true, Busy: waking(name) || stopping(name)})
 	}
 }
 
@@ -169,6 +201,7 @@ func (w *world) checkPower(t *task, p *pool, in *scale.Intent, c *scale.Change) 
 	}
 	for i, name := range names {
 		known := slices.ContainsFunc(p.control.Memory.Parked, func(one scale.Parked) bool { return one.Name == name })
+		known = known || in.Direction == scale.Clean // judged as it takes effect
 		if !known || in.Verb == scale.Deallocate && !slices.Contains(t.turn.chosen, name) || slices.Contains(names[:i], name) {
 			w.broken(1, "%s names %s of %s, which it does not know as parked, did not choose, or names twice", t.name, name, p.Name)
 		}
@@ -176,8 +209,11 @@ func (w *world) checkPower(t *task, p *pool, in *scale.Intent, c *scale.Change) 
 }
 
 // checkPowered looks at a change of power of ours as it takes effect (invariant 3).
-func (w *world) checkPowered(p *pool, ours *change) {
+func (w *world) checkPowered(s *set, p *pool, ours *change) {
 	w.result.Counts.Powered++
+	if ours.Direction == scale.Clean {
+		w.checkCleaned(s, p, ours)
+	}
 	if l, to := p.Rails.Limits, ours.To.Instances; ours.Verb == scale.Start && to > l.Max || ours.Verb == scale.Deallocate && to < l.Min {
 		w.broken(3, "%s means to have %d machines, outside [%d, %d]", p.Name, to, l.Min, l.Max)
 	}

@@ -22,7 +22,7 @@ func (w *world) rest() {
 	for _, p := range w.rows {
 		s := w.sets[p.ScaleSet]
 		s.zeroUntil = time.Time{}
-		s.live = max(0, s.capacity-len(s.off))
+		s.settle()
 	}
 	began := w.now
 	deadline, next, calm := began.Add(restWithin), began.Add(time.Minute), 0
@@ -88,15 +88,19 @@ func (w *world) unsettled(p *pool) string {
 		want = w.share(p)
 	}
 	have := s.capacity - len(s.off)
+	if s.powered {
+		have = s.live
+	}
 	if c.Orders.PauseGrow.Holds(w.now) && have < want || c.Orders.PauseShrink.Holds(w.now) && have > want {
 		return ""
 	}
-	if have < want && s.quota > 0 && have >= s.quota {
-		return "" // as many as the quota leaves
+	if have < want && (s.quota > 0 && s.taken() >= s.quota || s.blocked()) {
+		return w.uncleaned(p, s) // as many as the quota leaves, or the platform
 	}
 	if have != want {
-		return fmt.Sprintf("%s has %d and wants %d (limits %+v, platform %d); last it held because of %s: %+v, %+v", p.Name,
-			have, want, p.Rails.Limits, s.platformMax, p.last.Decision.Reason, p.last.Decision.Adjustments, p.last.View.Signals)
+		return fmt.Sprintf("%s has %d and wants %d (limits %+v, platform %d); last it did %s because of %s: %+v, back-offs %+v, parked %v, stopped %v, failed %v, nominal %d, %s", p.Name,
+			have, want, p.Rails.Limits, s.platformMax, p.last.Decision.Action, p.last.Decision.Reason, p.last.Decision.Adjustments, c.Memory.BackOffs,
+			s.off, s.stopped, s.failed, s.capacity, s.state)
 	}
-	return ""
+	return w.uncleaned(p, s)
 }

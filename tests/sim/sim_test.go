@@ -79,7 +79,7 @@ func TestHistories(t *testing.T) {
 		"conflicts": c.Conflicts, "changes applied": c.Applied, "deletions by name": c.Deletions, "crashes": c.Crashes, "batches lost to the host": c.Lost,
 		"dead letters": c.Letters, "faults": c.Faults, "entries decided again": c.Redecided,
 		"changes of a set of a pair": c.Pairs, "proposals cut for a group": c.Capped, "answers about quotas": c.Quotas,
-		"candidates tried": c.Tried, "histories of loads stored": c.Histories,
+		"changes of power": c.Powered, "machines cleaned away": c.Cleaned, "candidates tried": c.Tried, "histories of loads stored": c.Histories,
 	} {
 		if *ofKind == "" && n*20 < s.Histories {
 			t.Errorf("only %d %s in %d histories", n, name, s.Histories)
@@ -126,6 +126,8 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		{4807, sim.Plain, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
 		{1131, sim.Pair, "a zero in passing of one set of a pair was believed"},
 		{1120, sim.Pair, "a change of a set of a pair that evictions had emptied never ended"},
+		{70284, sim.Clean, "a pool whose machines had all gone, their places held by those that failed, stayed at none for ever"},
+		{70099, sim.Clean, "a pool that had no room left for its minimum was never cleaned"},
 		{1062, sim.Group, "a pool wanted more than the platform gives it, and kept that from the others for ever"},
 	} {
 		if r := sim.Run(sim.Options{Seed: c.seed, Kind: c.kind, Redecide: 1}); r.Violation != nil {

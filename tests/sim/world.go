@@ -196,10 +196,18 @@ const (
 	// What quotas leave is not said, or changes.
 	faultQuota kind = "quota"
 	faultRoom  kind = "room"
+	// Single machines are started, deleted and stopped by people, and fail.
+	faultStarts  kind = "starts"
+	faultDeletes kind = "deletes"
+	faultStops   kind = "stops"
+	faultBreaks  kind = "breaks"
 )
 
 // laterRates are of kinds that came later: their weather is drawn apart, and leaves that of the others as it was.
 var laterRates = map[kind]float64{faultQuota: 0.1, faultRoom: 0.02}
+
+// powerRates are of kinds that came later still.
+var powerRates = map[kind]float64{faultStarts: 0.04, faultDeletes: 0.02, faultStops: 0.01, faultBreaks: 0.02}
 
 // rates are how likely each fault is where it may happen, before the seed makes some rarer and some more frequent.
 var rates = map[kind]float64{
@@ -232,7 +240,7 @@ func newFaults(o Options) faults {
 			f.only[name] = true
 		}
 	}
-	for i, some := range []map[kind]float64{rates, laterRates} {
+	for i, some := range []map[kind]float64{rates, laterRates, powerRates} {
 		mood := rand.New(rand.NewPCG(o.Seed, uint64(1+8*i)))
 		kinds := make([]kind, 0, len(some))
 		for k := range some {
