@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func tell(w io.Writer, r *replay.Result) error {
 			speed = fmt.Sprintf("%.2f", *v.SpeedUp)
 		}
 		fmt.Fprintf(table, "  %s\t%s\tagainst %s\tcost %+.1f %%\tunmet %+.2f points\tspeed-up %s\truns: %d better, %d same, %d trade, %d worse\n",
-			v.Policy, v.Verdict, v.Against, v.CostPercent, v.UnmetPoints, speed, v.Better, v.Same, v.Trade, v.Worse)
+			v.Policy, v.Verdict, v.Against, unsigned(v.CostPercent, 0.05), unsigned(v.UnmetPoints, 0.005), speed, v.Better, v.Same, v.Trade, v.Worse)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -160,9 +161,24 @@ func tellGates(w io.Writer, r *replay.Result) {
 		if !g.Passed {
 			state = "NOT KEPT"
 		}
-		fmt.Fprintf(w, "\ngate %s: %s by %s: %g against today's %g, %+.1f %% worse, %g %% allowed\n",
-			g.Measure, state, g.Policy, g.Candidate, g.Today, g.Worse, g.Allowed)
+		fmt.Fprintf(w, "\ngate %s: %s by %s: %g against today's %g, %.1f %% %s, %g %% worse allowed\n",
+			g.Measure, state, g.Policy, g.Candidate, g.Today, math.Abs(g.Worse), degree(g.Worse), g.Allowed)
 	}
+}
+
+func degree(worse float64) string {
+	if worse < 0 {
+		return "better"
+	}
+	return "worse"
+}
+
+// unsigned is a difference without the sign of what is written as nought.
+func unsigned(x, least float64) float64 {
+	if math.Abs(x) < least {
+		return 0
+	}
+	return x
 }
 
 // tellOpen prints what an open loop found.

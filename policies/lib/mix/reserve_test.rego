@@ -51,6 +51,8 @@ test_reserve_spares_what_the_loss_of_a_zone_would_take[note] if {
 			"options": {"wary_seconds": 600},
 			"want": 3,
 		},
+		"wary for three hours": {"zones": {"1": 2, "2": 2}, "lately": {"quiet_seconds": 10799}, "want": 6},
+		"and no longer": {"zones": {"1": 2, "2": 2}, "lately": {"quiet_seconds": 10800}, "want": 3},
 		"more to spare, if that is said": {"zones": {"1": 2, "2": 1}, "options": {"spare": 3}, "want": 6},
 		"none where each zone would take more": {"zones": {"1": 2, "2": 2}, "want": 3},
 		"nothing for what is regular": {"zones": {"1": 1}, "options": {"base": 3}, "want": 3},
@@ -99,6 +101,12 @@ test_hedged_stands_in_for_spot_that_could_not_be_had[note] if {
 			"zones": {"1": 1, "2": 1, "3": 1, "4": 1},
 			"lately": {"quiet_seconds": 5000, "changed_seconds": 300},
 			"want": [0, 4],
+		},
+		"for a quarter of an hour": {
+			"regular": 3,
+			"zones": {},
+			"lately": {"changed_seconds": 899},
+			"want": [3, 7],
 		},
 		"as does time: repair brings what never came": {
 			"regular": 3,
