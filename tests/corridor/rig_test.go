@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -339,6 +340,11 @@ func (r *rig) stored(pool string) scale.Stored {
 		r.t.Fatal(err)
 	}
 	return s
+}
+
+// windows are a pool's windows, without the list of its set's machines that lies beside them.
+func (r *rig) windows(pool string) []scale.StoredWindow {
+	return slices.DeleteFunc(r.stored(pool).Windows, func(w scale.StoredWindow) bool { return w.Source == scale.RosterSource })
 }
 
 func (r *rig) entries(pool string) []scale.Entry {
