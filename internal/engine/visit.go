@@ -258,8 +258,9 @@ func (e *Engine) readFacts(ctx context.Context, v *visit) {
 	// The instant of the read is the instant of the turn: nothing that is decided later in it is older than its facts.
 	facts.ReadAt = v.now
 	if facts.Capacity == 0 {
-		// A zero seen long ago and one seen now are no zero that has lasted, nor are those before and after a write.
-		if v.now.Sub(c.Facts.ReadAt) > e.FactsMaxAge+time.Minute || facts.ETag != c.Facts.ETag {
+		// A zero seen long ago and one seen now are no zero that has lasted, nor are those before and after a write, nor
+		// that of machines which have all gone while the count stood.
+		if v.now.Sub(c.Facts.ReadAt) > e.FactsMaxAge+time.Minute || facts.ETag != c.Facts.ETag || c.Facts.Capacity != 0 {
 			c.Memory.Capacities = guard.Doubt(c.Memory.Capacities, c.Facts.ReadAt, v.now)
 		}
 	}

@@ -92,10 +92,14 @@ func TestDecide(t *testing.T) {
 			v.Rails.Limits.Min, v.Facts.PlatformMax = 5, 12
 			v.Facts.Live, v.Memory.Drift = &scale.Live{Instances: 1}, &scale.Drift{Seen: 9, Sure: 9}
 		}, 3, "platform_max", false},
-		"a pool whose room is held by what is missing shrinks no further than it wants": {8, func(v *scale.View, _ *scale.Proposal) {
+		"a set beyond the platform's limit without room for the minimum holds": {8, func(v *scale.View, _ *scale.Proposal) {
 			v.Rails.Limits.Min, v.Facts.PlatformMax, v.Facts.Capacity = 5, 12, 30
 			v.Facts.Live, v.Memory.Drift = &scale.Live{Instances: 15}, &scale.Drift{Seen: 15, Sure: 15}
-		}, 8, "track", false},
+		}, 15, "platform_below_min", true},
+		"a pool whose room is held by what is missing never shrinks for it": {8, func(v *scale.View, _ *scale.Proposal) {
+			v.Rails.Limits.Min, v.Facts.PlatformMax, v.Facts.Capacity = 7, 20, 20
+			v.Facts.Live, v.Memory.Drift = &scale.Live{Instances: 6}, &scale.Drift{Seen: 14, Sure: 14}
+		}, 6, "platform_max", true},
 		"a pool whose room failed machines hold is cleaned": {20, func(v *scale.View, _ *scale.Proposal) {
 			v.Rails.Limits.Min, v.Facts.PlatformMax = 5, 10
 			v.Rails.Clean, v.Rails.Repair = scale.Cleaning{Failed: true}, scale.Repair{Instances: 1}

@@ -27,7 +27,7 @@ func platform(w *walk) {
 	if f.PlatformMax <= 0 || w.number <= most {
 		return
 	}
-	if least := w.view.Rails.Limits.Min; most < least && f.PlatformMax < least {
+	if least := w.view.Rails.Limits.Min; most < least && !w.holdsPlace() {
 		w.set("platform", "platform_below_min", w.from, time.Time{}, f.PlatformMaxRule)
 		w.halted = true
 		return
@@ -35,11 +35,18 @@ func platform(w *walk) {
 	w.set("platform", "platform_max", most, time.Time{}, f.PlatformMaxRule)
 }
 
+// holdsPlace reports whether the platform has room for the lower limit, and for the nominal count as it is: what keeps the pool
+// from its minimum then are machines that are missing.
+func (w *walk) holdsPlace() bool {
+	f := w.view.Facts
+	return f.PlatformMax >= max(w.view.Rails.Limits.Min, f.Capacity)
+}
+
 // room is how far the platform lets the number go. Where what is missing or serves nobody holds the room for the lower limit,
 // the pool comes as near to it as it can, is cleaned meanwhile, and shrinks no further than it wants to.
 func (w *walk) room() int {
 	most, least := w.platformMax(), w.view.Rails.Limits.Min
-	if most < least && w.view.Facts.PlatformMax >= least {
+	if most < least && w.holdsPlace() {
 		most = max(most, min(w.from, w.number))
 	}
 	return most

@@ -82,6 +82,14 @@ func (w *world) meddle() {
 	}
 }
 
+// stands reports whether some machine of an intent is in truth as it means it to be.
+func (s *set) stands(in *scale.Intent) bool {
+	return slices.ContainsFunc(in.Victims, func(name string) bool {
+		// One that has failed is as good as stopped.
+		return slices.Contains(s.machines(), name) == (in.Verb == scale.Start)
+	})
+}
+
 // pick takes one of the machines of a list out of it, "" where there is none.
 func (s *set) pick(r *rand.Rand, from *[]string) string {
 	if len(*from) == 0 {

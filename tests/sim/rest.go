@@ -94,6 +94,9 @@ func (w *world) unsettled(p *pool) string {
 	if c.Orders.PauseGrow.Holds(w.now) && have < want || c.Orders.PauseShrink.Holds(w.now) && have > want {
 		return ""
 	}
+	if have < want && len(s.off) > 0 && c.Orders.PauseShrink.Holds(w.now) {
+		return "" // parked machines that are in the way stay, too
+	}
 	if have < want && (s.quota > 0 && s.taken() >= s.quota || s.blocked()) {
 		return w.uncleaned(p, s) // as many as the quota leaves, or the platform
 	}

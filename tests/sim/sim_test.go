@@ -126,6 +126,7 @@ func TestSeedsThatOnceFailed(t *testing.T) {
 		{4807, sim.Plain, "the default count, cut by the platform's limit, shrank a pool without a known reason"},
 		{1131, sim.Pair, "a zero in passing of one set of a pair was believed"},
 		{1120, sim.Pair, "a change of a set of a pair that evictions had emptied never ended"},
+		{32156449257232, sim.Candidate, "a zero in passing was believed, because all machines had gone before"},
 		{70284, sim.Clean, "a pool whose machines had all gone, their places held by those that failed, stayed at none for ever"},
 		{70099, sim.Clean, "a pool that had no room left for its minimum was never cleaned"},
 		{1062, sim.Group, "a pool wanted more than the platform gives it, and kept that from the others for ever"},
