@@ -61,6 +61,15 @@ func deskConfig(h *hall) (*Config, error) {
 	return config, nil
 }
 
+// openDesk opens the ledger that the environment names, for a command that only reads.
+func openDesk(h *hall) (reading, error) {
+	config, err := deskConfig(h)
+	if err != nil {
+		return nil, err
+	}
+	return openReading(config)
+}
+
 // unknownPool says which pools there are.
 func unknownPool(ctx context.Context, l reading, name string) error {
 	pools, err := l.Pools(ctx)

@@ -30,11 +30,7 @@ The ledger is the one that the environment names (` + setLedger + ` and what goe
 			if err != nil {
 				return err
 			}
-			config, err := deskConfig(h)
-			if err != nil {
-				return err
-			}
-			l, err := openReading(config)
+			l, err := openDesk(h)
 			if err != nil {
 				return err
 			}

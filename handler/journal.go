@@ -51,11 +51,7 @@ func (x *exporting) run(ctx context.Context, h *hall, pools []string, now time.T
 	if err != nil {
 		return err
 	}
-	config, err := deskConfig(h)
-	if err != nil {
-		return err
-	}
-	l, err := openReading(config)
+	l, err := openDesk(h)
 	if err != nil {
 		return err
 	}

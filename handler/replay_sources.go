@@ -156,11 +156,7 @@ func readJournal(ctx context.Context, h *hall, on, pool string) ([]scale.Entry, 
 		}
 		return entries, nil
 	}
-	config, err := deskConfig(h)
-	if err != nil {
-		return nil, err
-	}
-	l, err := openReading(config)
+	l, err := openDesk(h)
 	if err != nil {
 		return nil, err
 	}

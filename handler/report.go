@@ -35,11 +35,7 @@ and every change with its explanation.
 
 The ledger is the one that the environment names (` + setLedger + ` and what goes with it).`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := deskConfig(h)
-			if err != nil {
-				return err
-			}
-			l, err := openReading(config)
+			l, err := openDesk(h)
 			if err != nil {
 				return err
 			}

@@ -56,6 +56,25 @@ func TestTrap02AZeroInPassingIsNotBelieved(t *testing.T) {
 	}
 }
 
+// Trap 2: a zero says no more where the machines had all gone before it, while the count stood.
+func TestTrap02AZeroInPassingIsNotBelievedOfASetWithoutMachines(t *testing.T) {
+	r := newRig(t, webPool(scale.Flexible), 7, arm.Config{Sets: []arm.SetConfig{flexible(10)}})
+	r.order(func(o *scale.Orders) { o.Freeze = &scale.Order{At: r.clock()} })
+	r.minutes(1)
+	r.turn(arm.Remove{Set: web, Count: 10})
+	r.minutes(40)
+	r.turn(arm.ClaimCapacity{Set: web, Capacity: 0, Times: 3})
+	r.order(func(o *scale.Orders) { o.Freeze = nil })
+	for range 5 {
+		r.minutes(1)
+		if got := len(r.patches()); got != 0 {
+			t.Fatalf("a zero in passing was acted on: %+v", r.patches())
+		}
+	}
+	r.minutes(20)
+	r.settled(7)
+}
+
 // Trap 3: a delete that fails or times out corrupts the books: 86 nodes are resized to 53.
 func TestTrap03AfterAFailedShrinkAzureIsCountedAnew(t *testing.T) {
 	late := []byte(`{"error":{"code":"InternalServerError","message":"late"}}`)
