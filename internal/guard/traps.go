@@ -36,11 +36,31 @@ var list = []trap{
 	{scale.TrapMixOnRegular, seesMixOnRegular, "create the scale set anew with priority Spot and a priority mix; the priority of a set cannot be changed"},
 	{scale.TrapMixInOneGroup, seesMixInOneGroup, "turn singlePlacementGroup off on the scale set"},
 	{scale.TrapMixFaultDomains, seesMixFaultDomains, "create the scale set anew with platformFaultDomainCount 1; where its sizes preserve memory in maintenance, accept the trap"},
-	{scale.TrapEvictionPolicy, seesEvictionPolicy, "create the scale set anew with evictionPolicy Delete"},
-	{scale.TrapOverprovision, seesOverprovision, "set overprovision to false on the scale set"},
-	{scale.TrapZoneBalance, seesZoneBalance, "set zoneBalance to false unless an even spread is worth a failed growth"},
-	{scale.TrapZoneRebalance, seesZoneRebalance, "turn automatic zone rebalancing off, or do not rely on it"},
-	{scale.TrapRepairs, seesRepairs, "allow for it, or turn automatic repairs off on a set that changes often"},
+	{
+		scale.TrapEvictionPolicy, warns(func(m *scale.Model) bool { return m.EvictionPolicy == "Deallocate" },
+			"evicted machines are deallocated: they keep their disks, count in capacity and in the Spot quota, and never come back by themselves"),
+		"create the scale set anew with evictionPolicy Delete",
+	},
+	{
+		scale.TrapOverprovision, warns(func(m *scale.Model) bool { return m.Overprovision },
+			"overprovision makes more machines than were asked for and takes them away again, which counts and quota see"),
+		"set overprovision to false on the scale set",
+	},
+	{
+		scale.TrapZoneBalance, warns(func(m *scale.Model) bool { return m.ZoneBalance },
+			"zoneBalance makes a growth fail where one zone has no room"),
+		"set zoneBalance to false unless an even spread is worth a failed growth",
+	},
+	{
+		scale.TrapZoneRebalance, warns(func(m *scale.Model) bool { return m.ZoneRebalance },
+			"automatic zone rebalancing adds a machine for a while, moves none within 60 minutes of a change, and a change of the count ends a move"),
+		"turn automatic zone rebalancing off, or do not rely on it",
+	},
+	{
+		scale.TrapRepairs, warns(func(m *scale.Model) bool { return m.Repairs },
+			"automatic repairs are on: each change begins a machine's grace period anew, so a pool that changes often puts repairs off"),
+		"allow for it, or turn automatic repairs off on a set that changes often",
+	},
 }
 
 // Traps are those that the facts show for a pool with such a wish, in the order of the list.
@@ -66,6 +86,16 @@ func Remedy(code string) string {
 		}
 	}
 	return ""
+}
+
+// warns sees a property of the set's model that refuses nothing.
+func warns(there func(*scale.Model) bool, says string) func(*scale.Facts, *Wish) (scale.Effect, string) {
+	return func(f *scale.Facts, _ *Wish) (scale.Effect, string) {
+		if f.Model == nil || !there(f.Model) {
+			return "", ""
+		}
+		return scale.TrapWarns, says
+	}
 }
 
 // seesAutoscale: a setting of Azure Autoscale writes the same count (facts: VMSS 2.4, 5.5 row 8).
@@ -152,41 +182,6 @@ func seesMixFaultDomains(f *scale.Facts, w *Wish) (scale.Effect, string) {
 	}
 	return scale.TrapRefuses, fmt.Sprintf("platformFaultDomainCount is %d: Azure refuses a mix there for sizes without memory-preserving updates, and allows 200 instances at most; the set's mix is left as it is",
 		f.Model.FaultDomains)
-}
-
-func seesEvictionPolicy(f *scale.Facts, _ *Wish) (scale.Effect, string) {
-	if f.Model == nil || f.Model.EvictionPolicy != "Deallocate" {
-		return "", ""
-	}
-	return scale.TrapWarns, "evicted machines are deallocated: they keep their disks, count in capacity and in the Spot quota, and never come back by themselves"
-}
-
-func seesOverprovision(f *scale.Facts, _ *Wish) (scale.Effect, string) {
-	if f.Model == nil || !f.Model.Overprovision {
-		return "", ""
-	}
-	return scale.TrapWarns, "overprovision makes more machines than were asked for and takes them away again, which counts and quota see"
-}
-
-func seesZoneBalance(f *scale.Facts, _ *Wish) (scale.Effect, string) {
-	if f.Model == nil || !f.Model.ZoneBalance {
-		return "", ""
-	}
-	return scale.TrapWarns, "zoneBalance makes a growth fail where one zone has no room"
-}
-
-func seesZoneRebalance(f *scale.Facts, _ *Wish) (scale.Effect, string) {
-	if f.Model == nil || !f.Model.ZoneRebalance {
-		return "", ""
-	}
-	return scale.TrapWarns, "automatic zone rebalancing adds a machine for a while, moves none within 60 minutes of a change, and a change of the count ends a move"
-}
-
-func seesRepairs(f *scale.Facts, _ *Wish) (scale.Effect, string) {
-	if f.Model == nil || !f.Model.Repairs {
-		return "", ""
-	}
-	return scale.TrapWarns, "automatic repairs are on: each change begins a machine's grace period anew, so a pool that changes often puts repairs off"
 }
 
 // wish is what the pool of this walk wants of the set of its facts.
