@@ -53,20 +53,54 @@ func main() {
 	}
 }
 
-// all hunts the mutants of the simulation and those of the traps.
+// tally counts mutants.
+type tally struct{ killed, survived int }
+
+// all hunts the mutants of the simulation and those of the traps, and closes with how many were found.
 func all(ctx context.Context, only string, first uint64, n, workers int) error {
 	tr, err := chooseTraps(only)
 	if err != nil {
 		return err
 	}
+	var found, trapped tally
 	var failed error
 	if only == "" || !onlyTraps(only) {
-		failed = run(ctx, only, first, n, workers)
+		found, failed = run(ctx, only, first, n, workers)
 	}
-	if len(tr) == 0 {
-		return failed
+	if len(tr) > 0 {
+		trapped, err = runTraps(ctx, tr, workers)
+		failed = errors.Join(failed, err)
 	}
-	return errors.Join(failed, runTraps(ctx, tr, workers))
+	survived := found.survived + trapped.survived
+	fmt.Printf("mutants: killed=%d survived=%d\n", found.killed+trapped.killed, survived)
+	if survived > 0 {
+		failed = errors.Join(failed, fmt.Errorf("%d survived", survived))
+	}
+	return failed
+}
+
+// each calls f for n mutants, so many at once, with the module's root and a folder that is gone afterwards.
+func each(ctx context.Context, n, workers int, f func(i int, root, work string)) error {
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp("", "trimtab-mutants-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	slots := make(chan struct{}, max(workers, 1))
+	var group sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			f(i, root, work)
+		})
+	}
+	group.Wait()
+	return nil
 }
 
 // search runs histories until one is broken.
@@ -81,53 +115,35 @@ func search(first uint64, n int) verdict {
 }
 
 // run builds and hunts each mutant, and prints the table.
-func run(ctx context.Context, only string, first uint64, n, workers int) error {
+func run(ctx context.Context, only string, first uint64, n, workers int) (t tally, err error) {
 	chosen := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
 		return only != "" && !slices.Contains(strings.Split(only, ","), m.name) && (only != "smoke" || !slices.Contains(smoke, m.name))
 	})
 	if len(chosen) == 0 {
-		return fmt.Errorf("no mutant is named %q", only)
+		return t, fmt.Errorf("no mutant is named %q", only)
 	}
-	root, err := moduleRoot(ctx)
-	if err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp("", "trimtab-mutants-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-
 	verdicts, errs := make([]verdict, len(chosen)), make([]error, len(chosen))
-	slots := make(chan struct{}, max(workers, 1))
-	var group sync.WaitGroup
-	for i, m := range chosen {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			verdicts[i], errs[i] = m.hunt(ctx, root, filepath.Join(work, m.name), first, n)
-			if errs[i] == nil {
-				fmt.Println(row(&m, verdicts[i]))
-			}
-		})
+	err = each(ctx, len(chosen), workers, func(i int, root, work string) {
+		m := chosen[i]
+		verdicts[i], errs[i] = m.hunt(ctx, root, filepath.Join(work, m.name), first, n)
+		if errs[i] == nil {
+			fmt.Println(row(&m, verdicts[i]))
+		}
+	})
+	if err != nil {
+		return t, err
 	}
-	group.Wait()
-	killed, survived := 0, 0
 	for i := range chosen {
 		switch {
 		case errs[i] != nil:
 			errs[i] = fmt.Errorf("%s: %w", chosen[i].name, errs[i])
 		case verdicts[i].Killed:
-			killed++
+			t.killed++
 		default:
-			survived++
+			t.survived++
 		}
 	}
-	fmt.Printf("mutants: killed=%d survived=%d\n", killed, survived)
-	if survived > 0 {
-		errs = append(errs, fmt.Errorf("%d survived", survived))
-	}
-	return errors.Join(errs...)
+	return t, errors.Join(errs...)
 }
 
 // row is a mutant's line of the table.

@@ -33,8 +33,8 @@ func TestEveryMutantFitsItsFile(t *testing.T) {
 
 // TestTheSimulationKills runs the few mutants that say whether breaking, building and finding work at all.
 func TestTheSimulationKills(t *testing.T) {
-	if err := run(t.Context(), "smoke", 1, 200, 2); err != nil {
-		t.Error(err)
+	if found, err := run(t.Context(), "smoke", 1, 200, 2); err != nil || found != (tally{killed: len(smoke)}) {
+		t.Errorf("got %+v, %v", found, err)
 	}
 }
 
@@ -79,8 +79,8 @@ func TestATrapCatchesItsMutant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := runTraps(t.Context(), chosen, 1); err != nil {
-		t.Error(err)
+	if found, err := runTraps(t.Context(), chosen, 1); err != nil || found != (tally{killed: 1}) {
+		t.Errorf("got %+v, %v", found, err)
 	}
 	sound := trapMutant{trap: 8, name: "none"}
 	root, err := moduleRoot(t.Context())

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -70,51 +69,35 @@ func chooseTraps(only string) ([]trapMutant, error) {
 }
 
 // runTraps builds the tests of the traps with each mutant, runs those of its trap, and prints the table.
-func runTraps(ctx context.Context, chosen []trapMutant, workers int) error {
-	root, err := moduleRoot(ctx)
-	if err != nil {
-		return err
-	}
-	work, err := os.MkdirTemp("", "trimtab-traps-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-
+func runTraps(ctx context.Context, chosen []trapMutant, workers int) (t tally, err error) {
 	failed, errs := make([][]string, len(chosen)), make([]error, len(chosen))
-	slots := make(chan struct{}, max(workers, 1))
-	var group sync.WaitGroup
-	for i, m := range chosen {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			if failed[i], errs[i] = m.try(ctx, root, filepath.Join(work, m.name)); errs[i] != nil {
-				errs[i] = fmt.Errorf("%s: %w", m.name, errs[i])
-			}
-		})
+	err = each(ctx, len(chosen), workers, func(i int, root, work string) {
+		m := chosen[i]
+		if failed[i], errs[i] = m.try(ctx, root, filepath.Join(work, m.name)); errs[i] != nil {
+			errs[i] = fmt.Errorf("%s: %w", m.name, errs[i])
+		}
+	})
+	if err != nil {
+		return t, err
 	}
-	group.Wait()
-	killed, survived, proved := 0, 0, map[int]bool{}
+	proved := map[int]bool{}
 	for i, m := range chosen {
 		switch {
 		case errs[i] != nil:
 			fmt.Printf("trap %2d  %-48s ERROR\n", m.trap, m.name)
 		case len(failed[i]) == 0:
-			survived++
+			t.survived++
 			fmt.Printf("trap %2d  %-48s SURVIVED %s\n", m.trap, m.name, m.test())
 		default:
-			killed++
+			t.killed++
 			if m.trap > 0 {
 				proved[m.trap] = true
 			}
 			fmt.Printf("trap %2d  %-48s killed by %s\n", m.trap, m.name, byWhom(failed[i]))
 		}
 	}
-	fmt.Printf("trap mutants: killed=%d survived=%d traps=%d of %d\n", killed, survived, len(proved), traps)
-	if survived > 0 {
-		errs = append(errs, fmt.Errorf("%d mutants of traps survived", survived))
-	}
-	return errors.Join(errs...)
+	fmt.Printf("traps: proved=%d of %d\n", len(proved), traps)
+	return t, errors.Join(errs...)
 }
 
 // byWhom names the tests that failed, each with how many of its cases did.
